@@ -172,12 +172,10 @@ class House:
         )
         parts = assemble(
             spool=self.spool,
-            clocks=clocks,
             pause=Pause(clocks),
             settings=settings,
             providers={},
             connections=1000,
-            facts=facts,
             connector=connector,
             compose=Composers(reactor),  # type: ignore[arg-type]
             route=self._route,

@@ -186,18 +186,15 @@ class Incarnation:
         )
         parts = assemble(
             spool=spool,
-            clocks=self._clocks,
             pause=self._pause,
             settings=self.settings,
             providers=providers,
             connections=connections,
-            facts=sync.memory,
             connector=connector,
             compose=compose,
             route=router.route,
             changed=self._changed,
             rng=self._rng,
-            relays=self._relays,
         )
         self._parts = parts
         campaigns = self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, router.route)

@@ -19,6 +19,8 @@ STOREYS = sorted(path.parent for path in HOUSE.glob("*/*/__init__.py"))
 MOST_METHODS = 25
 LONGEST_FUNCTION = 60
 LONGEST = 400
+MOST_PARAMETERS = 10
+PARAMETERS_BEYOND = 29  # in all functions together, beyond the most that one may take; only ever lowered
 BANNED_ENDINGS = ("Manager", "Handler", "Processor", "Engine", "Helper", "Utils", "Base")
 
 
@@ -259,6 +261,22 @@ def test_classes_and_functions_are_small() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
         ],
+    )
+
+
+def test_a_function_takes_few_parameters() -> None:
+    """What always walks together is one value; what takes very many has more than one purpose."""
+    taken = {
+        f"{name_of(path)}:{node.lineno}: {node.name}": sum(
+            each.arg not in ("self", "cls") for each in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+        )
+        for path in MODULES
+        for node in nodes_of(path)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    over = {name: n - MOST_PARAMETERS for name, n in taken.items() if n > MOST_PARAMETERS}
+    assert sum(over.values()) == PARAMETERS_BEYOND, (
+        f"no function is to take over {MOST_PARAMETERS} parameters; PARAMETERS_BEYOND may only be lowered: {over}"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container, Mapping
 from random import Random
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bulkmail.delivery.clocks import Clocks
@@ -119,24 +118,22 @@ def _limiters(
 def assemble(
     *,
     spool: Spool,
-    clocks: Clocks,
     pause: Pause,
     settings: Settings,
     providers: Mapping[str, Provider],
     connections: int,
-    facts: SiteFacts,
     connector: Connector,
     compose: Pool,
     route: Callable[[str], Awaitable[Site | RouteFailure]],
     changed: Callable[[Run], None],
     rng: Random,
-    relays: Mapping[str, Smarthost] = MappingProxyType({}),
 ) -> Assembly:
     """Build everything between the spool and the connections.
 
     ``connections``: of the whole process, at most. ``route(domain)`` gives a Site or a RouteFailure, or raises
-    OwnFault. ``changed(run)`` is called after each outcome. ``relays``: by the providers of their sites.
+    OwnFault. ``changed(run)`` is called after each outcome.
     """
+    clocks, facts, relays = connector.clocks, connector.facts, connector.relays
     judge = judge_of(settings)
     ledger = Ledger(
         spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge

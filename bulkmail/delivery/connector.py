@@ -55,10 +55,10 @@ class Connector:
         families: Families | None = None,
     ) -> None:
         self._hosts: dict[str, HostMemory] = {}
-        self._clocks = clocks
+        self.clocks = clocks
         self._hostname = hostname
-        self._facts = facts
-        self._relays = relays
+        self.facts = facts
+        self.relays = relays
         self._rng = rng
         self._open_connection = open_connection
         self.rehearsal = rehearsal
@@ -83,7 +83,7 @@ class Connector:
         """Return what is known of the addresses that mail from this source goes to: others may reach them."""
         memory = self._hosts.get(source.name)
         if memory is None:
-            scaled = self._clocks.scaled
+            scaled = self.clocks.scaled
             memory = self._hosts[source.name] = HostMemory(first=scaled(_DEAD_FIRST), longest=scaled(_DEAD_LONGEST))
         return memory
 
@@ -94,12 +94,12 @@ class Connector:
         no route to the world is.
         """
         families = self._families
-        anywhere = site.provider in self._relays and families.mode.startswith("prefer")
+        anywhere = site.provider in self.relays and families.mode.startswith("prefer")
         versions = frozenset((4, 6)) if anywhere else families.usable()
         if source.family:
             own = frozenset({source.family})
             versions = own if families.mode.startswith("prefer") else versions & own
-        now, preferred = self._clocks.now(), families.preferred
+        now, preferred = self.clocks.now(), families.preferred
         return plan(site, self.hosts(source), now, self._rng, families=versions, preferred=preferred)
 
     def tls_mode(self, site: Site, limits: Limits) -> TlsMode:
@@ -110,15 +110,15 @@ class Connector:
 
     def tls_broken(self, ip: str) -> None:
         """Remember that this address cannot do TLS."""
-        self._facts.learn(ip, learn(FactKind.TLS, self._clocks.wall()))
+        self.facts.learn(ip, learn(FactKind.TLS, self.clocks.wall()))
 
     def hello_unanswered(self, ip: str) -> None:
         """Remember that this address leaves a large TLS hello unanswered: it gets a small one from now on."""
-        self._facts.learn(ip, learn(FactKind.HELLO, self._clocks.wall()))
+        self.facts.learn(ip, learn(FactKind.HELLO, self.clocks.wall()))
 
     def tls_failed(self, ip: str) -> None:
         """Offer this address the usual TLS hello again: TLS failed for another reason, or with the small one too."""
-        self._facts.forget(ip, FactKind.HELLO)
+        self.facts.forget(ip, FactKind.HELLO)
 
     def connect(
         self,
@@ -140,19 +140,19 @@ class Connector:
         ``groups``, ``chunks``: whether the site can do PIPELINING (RFC 2920) and CHUNKING (RFC 3030) as far as is
         known. ``patient``: no other host is left to try.
         """
-        if tls is TlsMode.OPPORTUNISTIC and self._facts.known(ip, FactKind.TLS, self._clocks.wall()) is not None:
+        if tls is TlsMode.OPPORTUNISTIC and self.facts.known(ip, FactKind.TLS, self.clocks.wall()) is not None:
             tls = TlsMode.OFF
-        smtp, manner, relay = self._settings.smtp, site.manner, self._relays.get(site.provider)
+        smtp, manner, relay = self._settings.smtp, site.manner, self.relays.get(site.provider)
         options = SessionOptions(
             source.hostname or self._hostname,
             tls,
             pipelining=(manner.pipelining or smtp.pipelining) == "auto" and groups,
             chunking=(manner.chunking or smtp.chunking) == "auto" and chunks,
-            small_hello=self._facts.known(ip, FactKind.HELLO, self._clocks.wall()) is not None,
+            small_hello=self.facts.known(ip, FactKind.HELLO, self.clocks.wall()) is not None,
             tls_policy=tls_policy,
         )
         connection: LiveConnection = self._open_connection(
-            self._clocks.reactor,
+            self.clocks.reactor,
             ip=ip,
             host=host,
             port=smtp.port if relay is None else relay.port,
@@ -170,7 +170,7 @@ class Connector:
     def _patience(self, ip: str, source: Source, *, patient: bool) -> Timeouts:
         """Return how long to wait: for what is doubtful, or is no loss, little."""
         version = version_of(ip)
-        if self.hosts(source).families.is_doubtful(version, self._clocks.now()) or (version == 6 and not patient):
+        if self.hosts(source).families.is_doubtful(version, self.clocks.now()) or (version == 6 and not patient):
             return self._hasty
         return self._settings.smtp.timeouts if patient else self._brisk
 

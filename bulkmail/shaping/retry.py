@@ -104,8 +104,7 @@ def decide(
     *,
     attempts: int,
     copies: int,
-    first_attempt_at: float,
-    paused: float,
+    waiting_since: float,
     now: float,
     retry: RetrySettings,
     on_unknown: str,
@@ -115,9 +114,10 @@ def decide(
     """Decide what follows from one attempt.
 
     ``attempts`` counts this one, so the first is 1. ``copies``: the ambiguous attempts, this one included if its final
-    reply was lost. ``paused``: seconds since the first attempt that are not charged (pauses, faults of our own).
-    ``on_unknown``: ``retry`` or ``keep``. ``speed`` divides a time that the receiver named, as the settings' own times
-    have been divided already (a rehearsal). ``now`` and ``first_attempt_at``: the wall clock, in seconds.
+    reply was lost. ``waiting_since``: the time of the first attempt, later by the seconds that are not charged (pauses,
+    faults of our own). ``on_unknown``: ``retry`` or ``keep``. ``speed`` divides a time that the receiver named, as the
+    settings' own times have been divided already (a rehearsal). ``now`` and ``waiting_since``: the wall clock, in
+    seconds.
 
     Where the next attempt would fall after ``expire_after``, the recipient expires now. If a copy may have arrived it
     is ``unknown`` instead: the report must not say that it did not. So it is after ``unknown_attempts`` copies.
@@ -131,6 +131,6 @@ def decide(
         return Decision(status_of(verdict), verdict.category)
     else:
         wait = _wait(verdict, attempts, retry=retry, rng=rng, speed=speed)
-    if wait is None or now + wait > first_attempt_at + paused + retry.expire_after:
+    if wait is None or now + wait > waiting_since + retry.expire_after:
         return Decision(Status.UNKNOWN if copies else Status.EXPIRED, verdict.category)
     return Decision(Status.DEFERRED, verdict.category, now + wait)

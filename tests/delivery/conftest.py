@@ -508,18 +508,15 @@ class World:
         )
         parts = assemble(
             spool=self.spool,
-            clocks=self.clocks,
             pause=self.pause,
             settings=self.settings,
             providers=provider_table(providers),
             connections=connections,
-            facts=self.facts,
             connector=self.connector,
             compose=self.pool,
             route=self.route,
             changed=lambda run: self.changed.update([run.id]),
             rng=Random(seed),
-            relays=self.relays,
         )
         self.ledger, self.limiters, self.feeder, self.ruling, *_ = parts
         self.apply = parts.apply

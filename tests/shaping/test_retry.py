@@ -23,12 +23,11 @@ class Loaded:
         return self.value
 
 
-def after(outcome, verdict=None, **given):
+def after(outcome, verdict=None, paused=0.0, **given):
     arguments = {
         "attempts": 1,
         "copies": int(outcome.fate is Fate.UNKNOWN),
-        "first_attempt_at": 1000.0,
-        "paused": 0.0,
+        "waiting_since": 1000.0 + paused,
         "now": 1000.0,
         "retry": RETRY,
         "on_unknown": "retry",
