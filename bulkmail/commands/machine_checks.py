@@ -18,7 +18,7 @@ from bulkmail import __version__
 from bulkmail.campaign import reached
 from bulkmail.commands.checks import Check
 from bulkmail.mail import BulkmailError, OwnFault
-from bulkmail.net import openssl_version
+from bulkmail.net import may_bind, openssl_version
 from bulkmail.settings import Settings
 from bulkmail.spool import free_bytes, in_use, open_reader, public
 from bulkmail.zones import TZDATA
@@ -52,6 +52,7 @@ def local_checks(settings: Settings, now: float) -> Iterator[Check]:
         yield Check("user", "warning", words, "run it as a user of its own (docs/operating.md)")
     yield from spool_checks(settings)
     yield from database_checks(settings)
+    yield from source_checks(settings)
     yield descriptors(settings)
     yield clock(now, unsynchronised=_clock_status())
     yield language(sys.getfilesystemencoding(), locale.getpreferredencoding(do_setlocale=False))
@@ -88,6 +89,21 @@ def database_checks(settings: Settings) -> Iterator[Check]:
             yield Check("database", "ok", f"{name}: PostgreSQL {reached(address, name)} answers")
         except ValueError as error:
             yield Check("database", "error", str(error), f"see to it, or to `databases.{name}` in the settings")
+
+
+def source_checks(settings: Settings) -> Iterator[Check]:
+    """Look whether mail can be sent from each of `sources`; what a proxy has is not this machine's."""
+    for source in settings.sources:
+        error = may_bind(source.address) if source.proxy is None else None
+        if error is not None:
+            why = (error.strerror or str(error)).lower()
+            words = f"{source.name}: nothing can be sent from {source.address} ({why})"
+            remedy = (
+                f"give this machine the address (`ip address add {source.address} dev ...`), or take the source out"
+            )
+            yield Check("source", "error", words, remedy)
+        elif source.proxy is None:
+            yield Check("source", "ok", f"{source.name}: {source.address} is an address of this machine")
 
 
 def _folder(place: str) -> Check:

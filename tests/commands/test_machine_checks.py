@@ -14,6 +14,7 @@ from bulkmail.commands.machine_checks import (
     local_checks,
     risky_files,
     settings_check,
+    source_checks,
     spool_checks,
     versions,
     watched_folder,
@@ -152,3 +153,15 @@ def test_databases_that_campaigns_may_ask_are_tried(pg_server, tmp_path):
     crm, shop = database_checks(Settings(databases={"crm": pg_server.fresh(), "shop": gone}))
     assert (crm.result, crm.message[:16]) == ("ok", "crm: PostgreSQL ")
     assert (shop.result, shop.message[:43]) == ("error", "the database 'shop' cannot be reached: conn")
+
+
+def test_each_source_is_an_address_of_this_machine(place):
+    (place / "bulkmail.yaml").write_text(
+        "sources: [{name: here, address: 127.0.0.1}, {name: gone, address: 192.0.2.77}, "
+        "{name: there, address: 192.0.2.78, proxy: 'socks5://192.0.2.5:1080'}]\n"
+    )
+    here, gone = source_checks(load_settings(None, str(place)))
+    assert here == ("source", "ok", "here: 127.0.0.1 is an address of this machine", "")
+    assert gone.result == "error"
+    assert gone.message == "gone: nothing can be sent from 192.0.2.77 (cannot assign requested address)"
+    assert gone.remedy.startswith("give this machine the address (`ip address add 192.0.2.77 dev ...`)")
