@@ -13,7 +13,7 @@ from bulkmail.delivery.ledger import Judge, Ledger
 from bulkmail.delivery.limits import Limiters
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
-from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.relay import Destination, Smarthost
 from bulkmail.delivery.ruling import Ruling
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
@@ -50,7 +50,7 @@ class LaneMaker:
         """Make the lane of a site that is sent to from a source."""
         relay = self._relays.get(site.provider)
         pause = self._pause if relay is None else relay.pause
-        return Lane(site, supplier, settings=self.settings, source=source, pause=pause, relay=relay, **self._parts)
+        return Lane(Destination(site, source, relay), supplier, settings=self.settings, pause=pause, **self._parts)
 
 
 class Assembly(NamedTuple):

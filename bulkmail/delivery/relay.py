@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -20,9 +20,9 @@ from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.pause import Pause, RelayPause
 from bulkmail.mail import Category, Fate, Outcome, Stage
 from bulkmail.net import SessionOptions
-from bulkmail.routing import RELAY, relays_of
+from bulkmail.routing import RELAY, Site, relays_of
 from bulkmail.settings import RELAY_SECRETS, Relay, Settings, read_secret, secret_of
-from bulkmail.shaping import Limits, classify
+from bulkmail.shaping import Limits, Source, classify
 from bulkmail.smtp import Closed, Credentials, Settled, TlsMode
 from bulkmail.workers import Command
 
@@ -222,3 +222,11 @@ class Smarthost:
     def _named(self, reason: str) -> str:
         after = reason.removeprefix("the server ")
         return f"the relay {self.host}{': ' if after == reason else ' '}{after}"
+
+
+class Destination(NamedTuple):
+    """Where the mail of one lane goes: to a site, from a source, through a relay where there is one."""
+
+    site: Site
+    source: Source
+    relay: Smarthost | None

@@ -40,12 +40,12 @@ from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.limits import ConnectionSlots, Limiters
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
-from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.relay import Destination
 from bulkmail.delivery.ruling import Ruling
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import ANY_SOURCE, Limits, SiteFacts, Source
+from bulkmail.shaping import Limits, SiteFacts
 
 _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that its recipients have time to come back
 
@@ -53,12 +53,12 @@ _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that it
 class Lane:
     """The messages (``backlog``) of one site that are sent from one ``source``, and the connections for them.
 
-    ``relay``: what its mail goes through, if anything; ``pause`` is that one's then.
+    ``pause``: the relay's where its mail goes through one.
     """
 
     def __init__(
         self,
-        site: Site,
+        destination: Destination,
         supplier: Supplier,
         *,
         clocks: Clocks,
@@ -70,9 +70,8 @@ class Lane:
         settings: Settings,
         ruling: Ruling,
         rng: Random,
-        relay: Smarthost | None = None,
-        source: Source = ANY_SOURCE,
     ) -> None:
+        site, source, _ = destination
         self.site, self.source = site, source
         self.limits = limiters.limits_of(site)
         most, copies = self.limits.messages_per_connection, settings.retry.unknown_attempts
@@ -95,7 +94,7 @@ class Lane:
         self._idle = Idle(self, slots, clocks.reactor, backlog.expects_more)
         self._listener = listener = LaneListener(
             self,
-            site,
+            destination,
             backlog=backlog,
             in_flight=in_flight,
             quirks=quirks,
@@ -106,8 +105,6 @@ class Lane:
             clocks=clocks,
             pause=pause,
             ruling=ruling,
-            relay=relay,
-            source=source,
         )
 
         def new(owner: SlowOpen) -> MxAttempt:

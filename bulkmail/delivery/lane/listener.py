@@ -21,12 +21,11 @@ from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.limits import ConnectionSlots, SharedLimiter
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
-from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.relay import Destination
 from bulkmail.delivery.ruling import Ruling
 from bulkmail.mail import Fate, Outcome, OwnFault, Peer, Reply
 from bulkmail.net import LiveConnection
-from bulkmail.routing import Site
-from bulkmail.shaping import ANY_SOURCE, Consequences, Feedback, Source, TransactionResult, classify
+from bulkmail.shaping import Consequences, Feedback, TransactionResult, classify
 from bulkmail.smtp import Closed, Settled, Transaction
 
 _log = Logger("bulkmail")
@@ -53,7 +52,7 @@ class LaneListener:
     def __init__(
         self,
         owner: SessionOwner,
-        site: Site,
+        destination: Destination,
         *,
         backlog: Backlog,
         in_flight: InFlight,
@@ -65,12 +64,10 @@ class LaneListener:
         clocks: Clocks,
         pause: Pause,
         ruling: Ruling,
-        relay: Smarthost | None,
-        source: Source = ANY_SOURCE,
     ) -> None:
         self.spent: set[LiveConnection] = set()
         self._owner = owner
-        self._site = site
+        self._site, self._source, self._relay = destination
         self._backlog = backlog
         self._in_flight = in_flight
         self._quirks = quirks
@@ -82,8 +79,6 @@ class LaneListener:
         self._clocks = clocks
         self._pause = pause
         self._ruling = ruling
-        self._source = source
-        self._relay = relay
         self._said: dict[LiveConnection, tuple[Shipment, Reply]] = {}  # the last refusal on each connection
         self._feedback = Feedback()
 

@@ -23,7 +23,7 @@ from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lane.quirks import ServerQuirks
 from bulkmail.delivery.limits import Limiters, SharedLimiter
 from bulkmail.delivery.pause import Pause
-from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.relay import Destination, Smarthost
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.net import ConnectionListener, LiveConnection, NothingSent
@@ -64,7 +64,7 @@ class MxAttempt(NothingSent):
     def __init__(
         self,
         owner: AttemptOwner,
-        site: Site,
+        destination: Destination,
         *,
         listener: ConnectionListener,
         tls: TlsMode,
@@ -73,13 +73,10 @@ class MxAttempt(NothingSent):
         limiters: Limiters,
         clocks: Clocks,
         pause: Pause,
-        relay: Smarthost | None,
         sources: Sources,
-        source: Source,
     ) -> None:
         self._owner = owner
-        self._site = site
-        self._source = source
+        self._site, self._source, self._relay = destination
         self._sources = sources
         self._listener = listener
         self._tls = tls
@@ -88,9 +85,8 @@ class MxAttempt(NothingSent):
         self._limiters = limiters
         self._clocks = clocks
         self._pause = pause
-        self._relay = relay
         self.began = clocks.wall()
-        self._stops = connector.plan(site, source)
+        self._stops = connector.plan(self._site, self._source)
         self._at = 0
         self._tried: set[str] = set()  # the addresses that it has connected to
         self._worst = inf  # hosts of a worse preference than this are left alone
@@ -311,7 +307,7 @@ class MxAttempts:
         """Make one attempt to connect to ``site`` from ``source``; ``listener`` will listen to the session."""
         return MxAttempt(
             owner,
-            site,
+            Destination(site, source, self._relays.get(site.provider)),
             listener=listener,
             tls=self._connector.tls_mode(site, limits),
             quirks=quirks,
@@ -319,7 +315,5 @@ class MxAttempts:
             limiters=self._limiters,
             clocks=self._clocks,
             pause=self._pause,
-            relay=self._relays.get(site.provider),
             sources=self._sources,
-            source=source,
         )
