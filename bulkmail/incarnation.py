@@ -80,8 +80,8 @@ class Incarnation:
 
     ``late``: takes what comes back, and ``control`` what is asked, once opened. ``reload``: reads the settings again.
     ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file``,
-    ``speed`` and ``come_back``, which has all come back, are a rehearsal's. ``wall`` and ``monotonic``: the machine's
-    clocks; ``rng``: its dice.
+    ``speed`` and ``come_back``, which has all come back, are a rehearsal's. ``wall``: the machine's clock;
+    ``rng``: its dice.
     """
 
     def __init__(
@@ -90,7 +90,6 @@ class Incarnation:
         settings: Settings,
         *,
         wall: WallClock,
-        monotonic: Callable[[], float],
         rng: Random,
         reload: Callable[[], Changes] | None = None,
         prepared: Prepared | None = None,
@@ -106,7 +105,7 @@ class Incarnation:
         self.over = self._stopping = False
         self._reload = reload
         self._machine = settings.machine.name or own_name()
-        self._wall, self._monotonic, self._rng = wall, monotonic, rng
+        self._wall, self._rng = wall, rng
         self._prepared, self._watch = prepared, watch
         self._once, self._accept_changes, self._rehearsal = once, accept_changes, rehearsal
         self._speed, self._ca_file, self._come_back = speed, ca_file, come_back if rehearsal else None
@@ -162,7 +161,7 @@ class Incarnation:
             self.reactor,
             name=self._machine,
             wall=self._wall,
-            monotonic=self._monotonic,
+            monotonic=self._wall.steady,
             on_fault=self._spool_fault,
             on_over=self._declared_over,
         )
@@ -250,7 +249,6 @@ class Incarnation:
         )
         sites = SiteSteering(parts.feeder, parts.limiters, sync.memory, self._clocks)
         campaigns = Campaigns(
-            reactor=self.reactor,
             spool=spool,
             clocks=self._clocks,
             pause=self._pause,

@@ -212,7 +212,6 @@ class Bulkmail(Service):
             self.reactor,
             self.settings,
             wall=self._wall,
-            monotonic=time.monotonic,
             rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
             prepared=order.prepared,
             watch=order.watch,

@@ -77,8 +77,8 @@ PREPARED = SimpleNamespace(campaign=SimpleNamespace(folder="/c", name="spring"),
 
 
 def begun(reactor, settings=None, **more):
-    wall = WallClock(time.time, time.monotonic)
-    return Incarnation(reactor, settings or Settings(), wall=wall, monotonic=reactor.seconds, rng=Random(1), **more)
+    wall = WallClock(time.time, reactor.seconds)
+    return Incarnation(reactor, settings or Settings(), wall=wall, rng=Random(1), **more)
 
 
 class Scene:

@@ -99,7 +99,6 @@ class _Sending:
             self._reactor,
             settings,
             wall=WallClock(time.time, time.monotonic),
-            monotonic=time.monotonic,
             rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
             prepared=prepared,
             once=True,

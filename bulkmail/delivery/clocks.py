@@ -38,14 +38,14 @@ class WallClock:
     """Called, it gives the time of day in seconds. ``system``: the machine's clock; ``steady``: a monotonic one."""
 
     def __init__(self, system: Callable[[], float], steady: Callable[[], float]) -> None:
+        self.steady = steady
         self._system = system
-        self._steady = steady
         self._offset = system() - steady()
         self._behind = 0.0
 
     def __call__(self) -> float:
         """Return the time of day, in seconds since 1970."""
-        return self._offset + self._steady()
+        return self._offset + self.steady()
 
     def look(self) -> float:
         """Compare with the machine's clock: the seconds by which it was set since the last call, mostly 0."""

@@ -9,7 +9,6 @@ and closed.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
@@ -61,7 +60,6 @@ class Campaigns:
     def __init__(
         self,
         *,
-        reactor: Any,
         spool: Spool,
         clocks: Clocks,
         pause: Pause,
@@ -84,7 +82,7 @@ class Campaigns:
         joining: Joining | None = None,
         leasing: Leasing | None = None,
     ) -> None:
-        self._reactor, self._spool = reactor, spool
+        self._reactor, self._spool = clocks.reactor, spool
         self._wall, self._clock_set = clocks.wall, clock_set
         self._pause, self._feeder = pause, feeder
         self._reporting, self._remembering = reporting, remembering
@@ -100,14 +98,15 @@ class Campaigns:
         self.steering = scheduling.steering
         self.refusals = Refusals(spool, self.steering)
         self.withholding = feeder.withholding
-        self._lists = ListReading(reactor=reactor, spool=spool, wall=clocks.wall, suppress=suppress, scratch=scratch)
+        self._lists = ListReading(
+            reactor=clocks.reactor, spool=spool, wall=clocks.wall, suppress=suppress, scratch=scratch
+        )
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking = False  # whether the first round is over
         self._begun: dict[str, Run] = {}  # by folder
         self._stopped: Deferred[None] | None = None
         self._second = LoopingCall(self._each_second)
         self._ending = Ending(
-            reactor=reactor,
             spool=spool,
             clocks=clocks,
             feeder=feeder,

@@ -34,7 +34,6 @@ class Ending:
     def __init__(
         self,
         *,
-        reactor: Any,
         spool: Spool,
         clocks: Clocks,
         feeder: Feeder,
@@ -44,7 +43,7 @@ class Ending:
         ended: Callable[[Run, str], None],
     ) -> None:
         self.hurried = False
-        self._reactor = reactor
+        self._reactor: Any = clocks.reactor
         self._spool = spool
         self._wall = clocks.wall
         self._feeder = feeder

@@ -156,7 +156,6 @@ class Scene:
             check=self.check,
         )
         self.sending = Campaigns(
-            reactor=one.clock,
             spool=one.spool,
             clocks=one.clocks,
             pause=one.pause,

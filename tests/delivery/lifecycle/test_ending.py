@@ -16,7 +16,6 @@ class Scene:
         self.run = one.campaign({"a.example": 3})
         self.writes, self.reports, self.torn, self.told = True, [], [], []
         self.ending = Ending(
-            reactor=one.clock,
             spool=one.spool,
             clocks=one.clocks,
             feeder=one.feeder,
