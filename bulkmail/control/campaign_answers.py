@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredLock
 
+from bulkmail.control.by_domain import ByDomain
 from bulkmail.control.by_status import ROWS, rows_by_status
 from bulkmail.control.http import Call
 from bulkmail.control.over_time import OverTime
@@ -23,6 +24,7 @@ def campaign_answers(
     read: Callable[[Callable[[Reading], Any]], Awaitable[Any]], wall: Callable[[], float]
 ) -> Mapping[str, Callable[[Call], Awaitable[Any]]]:
     """Return what answers them, by name. ``read(work)``: calls ``work(reader)`` outside of the event loop."""
+    by_domain = ByDomain()
     over_time, turn = OverTime(), DeferredLock()  # whoever waits for the turn keeps no thread busy
 
     async def of_recent(call: Call) -> Any:
@@ -47,6 +49,10 @@ def campaign_answers(
         skip, most = int(call.query.get("skip", "0")), int(call.query.get("most", str(ROWS)))
         return await read(lambda reader: _known(reader, name, replied(reader, name, provider, wording, skip, most)))
 
+    async def of_domains(call: Call) -> Any:
+        name, provider = call.path["name"], call.path["provider"]
+        return await read(lambda reader: _known(reader, name, by_domain.tell(reader, name, provider)))
+
     async def of_variants(call: Call) -> Any:
         name = call.path["name"]
         return await read(lambda reader: _known(reader, name, variants(reader, name)))
@@ -59,6 +65,7 @@ def campaign_answers(
         "rows": of_rows,
         "rows_of": of_rows,
         "replied": of_replied,
+        "domains": of_domains,
     }
 
 

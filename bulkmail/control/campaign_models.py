@@ -262,6 +262,32 @@ class RowsAnswer(Answer):
     next: int | None
 
 
+class DomainAnswer(Answer):
+    """A domain: its rows that are to be sent, how many of them wait to be tried, and what came of the others.
+
+    ``failed``: those with another final status than delivered. ``rows`` and ``waiting``: null until the list is read.
+    """
+
+    domain: str
+    rows: int | None
+    waiting: int | None
+    delivered: int
+    deferred: int
+    failed: int
+
+
+class DomainsAnswer(Answer):
+    """The domains of a campaign at a provider of which some row was tried, those with the most rows first, at most 50.
+
+    They are looked for among the 1,000 domains of the campaign with the most outcomes; ``whole``: these are all.
+    """
+
+    campaign: str
+    provider: str
+    domains: list[DomainAnswer]
+    whole: bool
+
+
 class RepliedRowAnswer(StatusRowAnswer):
     """A row as it is now, and what was ``said`` to it: so many ``times`` in this wording, the last time ``said_at``."""
 

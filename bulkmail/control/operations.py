@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from bulkmail.control.campaign_models import (
     AcceptedAnswer,
     CampaignAnswer,
+    DomainsAnswer,
     OverTimeAnswer,
     RecentAnswer,
     RecipientAnswer,
@@ -158,6 +159,13 @@ OPERATIONS = (
             "skip": "so many of them are left out before, which is `next` of an earlier answer",
             "most": "so many at the most (default: 100; there are never more than 5000)",
         },
+    ),
+    Operation(
+        "domains",
+        "GET",
+        "/campaigns/{name}/domains/{provider}",
+        "The domains of a campaign at one provider, with how many of their rows wait and what came of the others",
+        DomainsAnswer,
     ),
     Operation(
         "variants",

@@ -14,6 +14,7 @@ from bulkmail.mail import (
 from bulkmail.shaping import WarmupDay
 from bulkmail.spool.attempts import AttemptReading
 from bulkmail.spool.budgets import read_budgets
+from bulkmail.spool.by_domain import DomainReading
 from bulkmail.spool.by_status import StatusReading
 from bulkmail.spool.campaigns import campaign_row, read_input_files
 from bulkmail.spool.contract import Statements
@@ -37,7 +38,15 @@ from bulkmail.spool.stored import restore
 from bulkmail.spool.suppressions import SuppressionReading
 
 
-class Reading(SuppressionReading, AttemptReading, EventReading, StatusReading, FindingReading, StandingReading):
+class Reading(
+    SuppressionReading,
+    AttemptReading,
+    EventReading,
+    StatusReading,
+    DomainReading,
+    FindingReading,
+    StandingReading,
+):
     """What can be read of a store, with the same questions to each. Raises OwnFault when it cannot be read."""
 
     _db: Statements

@@ -16,6 +16,7 @@ from bulkmail.web.views import (
     campaign_line,
     categories_of,
     counts_of,
+    domains_of,
     holds_of,
     matrix,
     of_provider,
@@ -245,6 +246,7 @@ class Showing:
         campaigns = await self._ask("campaigns", query={"ended": "0"})
         sent = [one for one in reversed(campaigns) if name in one["by_provider"]][:_MOST_OF_PROVIDER]
         recent = [await self._ask("recent", {"name": one["campaign"]}) for one in sent]
+        domains = [await self._ask("domains", {"name": one["campaign"], "provider": name}) for one in sent]
         hosts = await self._ask("hosts_of", {"name": name}, query={"most": str(_MOST_HOSTS + 1)})
         values = {
             "one": known[name],
@@ -255,6 +257,7 @@ class Showing:
             "sites": sites[:_MOST_SITES],
             "more_sites": len(sites) > _MOST_SITES,
             "campaigns": [of_provider(one, found, name) for one, found in zip(sent, recent, strict=True)],
+            "domains": domains_of(domains),
             "replies": replies_of(recent, name),
             "holds": [hold for hold in holds_of(campaigns) if hold["provider"] in ("", name)],
         }

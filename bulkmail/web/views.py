@@ -17,6 +17,8 @@ from bulkmail.report import category_words, status_words
 SHOWN = ("delivered", "deferred", "bounced", "blocked", "expired", "unknown")
 """The statuses that have a colour of their own; the other final ones are never sent."""
 NEVER_SENT = ("suppressed", "duplicate", "invalid", "cancelled")
+MOST_DOMAINS = 50
+"""So many domains are on the page of a provider."""
 _OVER = (Word.FINISHED, Word.CANCELLED)
 _GOING = (Word.SENDING, Word.WAITING)
 _SENT = ("delivered", "bounced", "blocked", "expired", "unknown")
@@ -253,6 +255,13 @@ def of_provider(told: Mapping[str, Any], recent: Mapping[str, Any], provider: st
         "most": None if accepted is None else accepted[1],
         "next": "" if last is None else when(last["next_try_at"]),
     }
+
+
+def domains_of(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the domains of a provider in some campaigns, the largest first; ``whole``: there are no more."""
+    found = [{"campaign": one["campaign"], **domain} for one in told for domain in one["domains"]]
+    found.sort(key=lambda one: (-(one["rows"] or 0), one["domain"], one["campaign"]))
+    return {"rows": found[:MOST_DOMAINS], "whole": len(found) <= MOST_DOMAINS and all(one["whole"] for one in told)}
 
 
 def replies_of(recent: Iterable[Mapping[str, Any]], provider: str) -> list[dict[str, Any]]:

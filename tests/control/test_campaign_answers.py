@@ -39,6 +39,7 @@ def test_what_is_told_of_one_campaign(ask):
     assert [one["row"] for one in ask("rows", {"before": "3"}, status="pending")["rows"]] == ["2", "1"]
     assert ask("rows_of", status="pending", provider="google")["rows"] == []
     assert len(ask("rows_of", status="pending", provider="other")["rows"]) == 100
+    assert ask("domains", provider="other")["domains"] == []
     assert ask("variants")["variants"] == []
     none = ask("replied", {"skip": "3", "most": "5"}, provider="google", wording="0" * 16)
     assert (none["reply"], none["rows"], none["next"]) == ("", [], None)
@@ -70,7 +71,9 @@ def test_whoever_asks_for_plots_waits_for_those_who_asked_before_and_holds_up_no
     assert third.result == first.result
 
 
-@pytest.mark.parametrize("name", ["recent", "over_time", "over_time_of", "rows", "rows_of", "variants", "replied"])
+@pytest.mark.parametrize(
+    "name", ["recent", "over_time", "over_time_of", "rows", "rows_of", "variants", "replied", "domains"]
+)
 def test_the_nearest_campaign_is_told(ask, name):
     with pytest.raises(UnknownName, match="the nearest is 'spring'"):
         ask(name, campaign="sprin", status="pending", provider="google", wording="0")

@@ -75,6 +75,7 @@ HOST = {
     "until": AT,
     "learnt": [HOSTILE],
 }
+DOMAIN = {"domain": HOSTILE, "rows": 900, "waiting": 400, "delivered": 300, "deferred": 150, "failed": 50}
 UNFETCHED = {
     "domain": HOSTILE,
     "provider": "google",
@@ -230,6 +231,9 @@ class Api:
             self.before = query.get("before", "")
             rows = [] if self.before == "1" else [ROW] * 2
             return {"campaign": path["name"], "status": path["status"], "rows": rows, "next": 1 if rows else None}
+        if name == "domains":
+            rows = [DOMAIN, {**DOMAIN, "domain": "gmail.example", "rows": None, "waiting": None}]
+            return {"campaign": path["name"], "provider": path["provider"], "domains": rows, "whole": False}
         if name == "replied":
             return self._replied(path, int(query.get("skip", "0")), int(query.get("most", "2")))
         if name.startswith("over_time"):

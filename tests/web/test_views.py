@@ -13,6 +13,7 @@ from bulkmail.web.views import (
     campaign_line,
     categories_of,
     counts_of,
+    domains_of,
     holds_of,
     lasting,
     matrix,
@@ -27,7 +28,7 @@ from bulkmail.web.views import (
     waiting_of,
     when,
 )
-from tests.web.known import AT, HOSTILE, PROVIDER, RECENT, ROW, VARIANTS, campaign, hold
+from tests.web.known import AT, DOMAIN, HOSTILE, PROVIDER, RECENT, ROW, VARIANTS, campaign, hold
 
 
 @given(st.dictionaries(st.sampled_from([str(one) for one in Status]), st.integers(0, 10**9)), st.integers(0, 10**9))
@@ -150,6 +151,23 @@ def test_a_campaign_at_one_provider_and_what_was_said_there():
         ("spring", 38, "2026-12-02 03:31")
     ]
     assert replies_of([recent], "yahoo") == []
+
+
+def test_the_domains_of_a_provider_in_all_campaigns_are_bounded():
+    def told(name, rows, *, whole=True):
+        domains = [{**DOMAIN, "domain": f"d{n}.example", "rows": n} for n in rows]
+        return {"campaign": name, "provider": "google", "domains": domains, "whole": whole}
+
+    both = domains_of([told("spring", (5, None)), told("autumn", (5, 7))])
+    assert [(one["campaign"], one["rows"]) for one in both["rows"]] == [
+        ("autumn", 7),
+        ("autumn", 5),
+        ("spring", 5),
+        ("spring", None),
+    ]
+    assert (both["whole"], domains_of([told("spring", [1], whole=False)])["whole"]) == (True, False)
+    many = domains_of([told("spring", range(51))])
+    assert ([one["rows"] for one in many["rows"]], many["whole"]) == (list(range(50, 0, -1)), False)
 
 
 def test_a_span_of_time_is_a_rate_and_its_numbers():

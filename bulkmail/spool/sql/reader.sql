@@ -106,6 +106,33 @@ WHERE q.campaign_id = :campaign ORDER BY c.rows DESC, q.domain LIMIT :limit
 -- name: count_domains
 SELECT count(*) FROM queue WHERE campaign_id = ?
 
+-- name: domains_at
+-- of the domains of a campaign with the most outcomes those at a provider, which is that of their first rows. The index
+-- over the rows of a queue goes by chunks
+WITH RECURSIVE chunk(n, last) AS (
+    SELECT :low >> 18, (SELECT max(id) FROM recipient WHERE id <= :high) >> 18
+    UNION ALL SELECT n + 1, last FROM chunk WHERE n < last),
+busy AS (
+    SELECT id, domain, delivered, failed, deferred FROM queue
+    WHERE campaign_id = :campaign AND delivered + failed + deferred > 0
+    ORDER BY delivered + failed + deferred DESC, domain LIMIT :among)
+SELECT id, domain, delivered, failed, deferred FROM busy WHERE :provider = coalesce((
+    SELECT o.provider FROM (
+        SELECT r.id FROM recipient r WHERE r.id >> 18 IN (SELECT n FROM chunk) AND r.queue_id = busy.id
+        ORDER BY r.id >> 18, r.id LIMIT 5) row
+    JOIN outcome o ON o.recipient_id = row.id WHERE o.provider <> '' LIMIT 1), 'other')
+ORDER BY delivered + failed + deferred DESC, domain LIMIT :limit
+
+-- name: count_tried_domains
+SELECT count(*) FROM (
+    SELECT 1 FROM queue WHERE campaign_id = :campaign AND delivered + failed + deferred > 0 LIMIT :limit) tried
+
+-- name: rows_of_queue
+WITH RECURSIVE chunk(n, last) AS (
+    SELECT :low >> 18, (SELECT max(id) FROM recipient WHERE id <= :high) >> 18
+    UNION ALL SELECT n + 1, last FROM chunk WHERE n < last)
+SELECT count(*) FROM recipient WHERE id >> 18 IN (SELECT n FROM chunk) AND queue_id = :queue
+
 -- name: read_received
 SELECT r.id & 1099511627775, r.email FROM recipient r JOIN outcome o ON o.recipient_id = r.id
 WHERE r.id > ? AND r.id <= ? AND o.status IN ('delivered', 'unknown') ORDER BY r.id LIMIT ?

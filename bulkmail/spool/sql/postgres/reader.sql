@@ -102,6 +102,24 @@ GROUP BY q.id ORDER BY 2 DESC, 1 LIMIT %(limit)s
 -- name: count_domains
 SELECT count(*) FROM queue WHERE campaign_id = %s
 
+-- name: domains_at
+-- of the domains of a campaign with the most outcomes those at a provider, which is that of their first rows
+WITH busy AS (
+    SELECT id, domain, delivered, failed, deferred FROM queue
+    WHERE campaign_id = %(campaign)s AND delivered + failed + deferred > 0
+    ORDER BY delivered + failed + deferred DESC, domain LIMIT %(among)s)
+SELECT id, domain, delivered, failed, deferred FROM busy WHERE %(provider)s = coalesce((
+    SELECT o.provider FROM (SELECT r.id FROM recipient r WHERE r.queue_id = busy.id ORDER BY r.id LIMIT 5) row
+    JOIN outcome o ON o.recipient_id = row.id WHERE o.provider <> '' LIMIT 1), 'other')
+ORDER BY delivered + failed + deferred DESC, domain LIMIT %(limit)s
+
+-- name: count_tried_domains
+SELECT count(*) FROM (
+    SELECT 1 FROM queue WHERE campaign_id = %(campaign)s AND delivered + failed + deferred > 0 LIMIT %(limit)s) tried
+
+-- name: rows_of_queue
+SELECT count(*) FROM recipient WHERE queue_id = %(queue)s
+
 -- name: read_received
 SELECT r.id & 1099511627775, r.email FROM recipient r JOIN outcome o ON o.recipient_id = r.id
 WHERE r.id > %s AND r.id <= %s AND o.status IN ('delivered', 'unknown') ORDER BY r.id LIMIT %s
