@@ -125,7 +125,7 @@ ORDER BY delivered + failed + deferred DESC, domain LIMIT :limit
 
 -- name: count_tried_domains
 SELECT count(*) FROM (
-    SELECT 1 FROM queue WHERE campaign_id = :campaign AND delivered + failed + deferred > 0 LIMIT :limit) tried
+    SELECT 1 FROM queue WHERE campaign_id = :campaign AND delivered + failed + deferred > 0 LIMIT :limit) page
 
 -- name: rows_of_queue
 WITH RECURSIVE chunk(n, last) AS (
