@@ -225,9 +225,12 @@ OPERATIONS = (
         "unfetched",
         "GET",
         "/policies/unfetched",
-        "The receivers' own policies (MTA-STS) that could not be fetched at the last try, the last first",
+        "The receivers' own policies (MTA-STS) that this process could not fetch at the last try, the last first",
         list[UnfetchedAnswer],
-        optional={"most": "so many of them at the most (default: 100; no more than 1000 are kept)"},
+        optional={
+            "provider": "only those of domains with hosts of this provider",
+            "most": "so many of them at the most (default: 100; no more than 1000 are kept)",
+        },
     ),
     Operation(
         "pace",

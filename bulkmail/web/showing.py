@@ -233,7 +233,7 @@ class Showing:
             "providers": shown,
             "others": [site for site in sites if site["provider"] not in known],
             "quiet": sorted(set(known) - set(busy)),
-            "unfetched": await self._ask("unfetched", query={"most": str(_MOST_UNFETCHED)}),
+            **await self._unfetched({}),
         }
         return Sheet("providers", values, live=True)
 
@@ -252,7 +252,7 @@ class Showing:
             "one": known[name],
             "hosts": hosts[:_MOST_HOSTS],
             "more_hosts": len(hosts) > _MOST_HOSTS,
-            "unfetched": [one for one in await self._ask("unfetched") if one["provider"] == name],
+            **await self._unfetched({"provider": name}),
             "told": told,
             "sites": sites[:_MOST_SITES],
             "more_sites": len(sites) > _MOST_SITES,
@@ -262,6 +262,11 @@ class Showing:
             "holds": [hold for hold in holds_of(campaigns) if hold["provider"] in ("", name)],
         }
         return Sheet("provider", values, live=True)
+
+    async def _unfetched(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Return the policies that could not be fetched, as a page has them, and whether there are more."""
+        found = await self._ask("unfetched", query={**query, "most": str(_MOST_UNFETCHED + 1)})
+        return {"unfetched": found[:_MOST_UNFETCHED], "more_unfetched": len(found) > _MOST_UNFETCHED}
 
     async def _site(self, wanted: Wanted) -> Sheet:
         key = wanted.path[1]

@@ -9,7 +9,7 @@ from bulkmail.control.http import Call
 from bulkmail.control.operations import OPERATIONS
 from bulkmail.control.problems import RequestProblem
 from bulkmail.control.site_answers import site_answers
-from bulkmail.mail import parse_rate
+from bulkmail.mail import UnknownName, parse_rate
 from bulkmail.routing import Unfetched
 
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -59,3 +59,16 @@ def test_policies_that_could_not_be_had_are_told():
         assert len(found) == count
     words = "the policy of a.example (MTA-STS) could not be fetched (HTTP status 404): mail goes as without one"
     assert (found[0].provider, found[0].words) == ("google", words)
+
+
+def test_the_policies_of_one_provider_are_looked_for_among_all():
+    lacking = [Unfetched(f"d{n}.example", "", "HTTP status 404", 1796133900.0, in_force=False) for n in range(999)]
+    lacking.append(Unfetched("a.example", "google", "HTTP status 404", 1796133900.0, in_force=False))
+    answers = site_answers(None, lambda: ["google"], lambda _provider, _most: [], lambda _domain: lacking)
+
+    def found(name):
+        return asyncio.run(answers["unfetched"](Call(BY_NAME["unfetched"], {}, {"provider": name}, None)))
+
+    assert [one["domain"] for one in found("google")] == ["a.example"]
+    with pytest.raises(UnknownName, match="'gogle'; the nearest is 'google'"):
+        found("gogle")

@@ -243,7 +243,7 @@ class Api:
         if name == "explain":
             return EXPLAINED
         if name == "unfetched":
-            return [UNFETCHED]
+            return [UNFETCHED] * min(int(query["most"]), 1000 if query.get("provider") else 1)
         if name == "hosts_of":
             return [HOST] * min(2, int(query["most"]))
         if name in ("sites", "sites_of", "providers"):

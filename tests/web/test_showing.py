@@ -91,3 +91,19 @@ def test_the_variants_of_a_campaign():
     values = show("campaigns", NAME).values
     assert [one["variant"] for one in values["variants"]] == ["a", HOSTILE]
     assert (values["winner"]["variant"], values["counted_at"]) == ("a", AT)
+
+
+def test_a_provider_has_its_unfetched_policies_of_all_that_there_are():
+    asked = []
+
+    class Asked(Api):
+        async def __call__(self, name, path=None, *, query=None, order=None):
+            if name == "unfetched":
+                asked.append(query)
+            return await super().__call__(name, path, query=query, order=order)
+
+    values = show("providers", "google", api=Asked()).values
+    assert (len(values["unfetched"]), values["more_unfetched"]) == (50, True)
+    values = show("providers", api=Asked()).values
+    assert (len(values["unfetched"]), values["more_unfetched"]) == (1, False)
+    assert asked == [{"provider": "google", "most": "51"}, {"most": "51"}]
