@@ -590,7 +590,8 @@ def test_who_was_put_off_is_tried_at_once_by_whoever_sends_there_and_all_pages_c
         web = {"listen": f"127.0.0.1:{port}", "users": str(world.folder / "web-users")}
         configs[name] = machine(world, dsn, name, **own, retry={"schedule": ["1h"]}, web=web)
     kinds = [f"{kind}-{n}@d{n % 20}.test" for n in range(200) for kind in ("user", "later")]
-    campaign = world.campaign("spring", kinds, more="canary: none\n")  # half of them are put off: no rest is to wait for that
+    # half of them are put off: no rest is to wait for that
+    campaign = world.campaign("spring", kinds, more="canary: none\n")
     owner = world.start("-c", str(campaign.yaml), "--settings", str(configs["one"]))
     until(lambda: world.server.count() > 0, "the first message")
     helper = world.start("--settings", str(configs["two"]))
