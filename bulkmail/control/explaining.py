@@ -249,7 +249,9 @@ class _Explained:
                     f"No limit of ours binds: {live.connections} connections wait for the receiver's replies; {most}."
                 )
             case "idle":
-                waits = f"Nothing is due at {site}: none waits, or all who do are held or put off."
+                waits = (
+                    f"Nothing is due at {site}: none waits, or all that do are held, put off or behind first messages."
+                )
                 return f"{waits} It would get {most}.{slowed}"
         return f"No service was asked, so what happens now is not known; {site} gets {most}.{slowed}"
 

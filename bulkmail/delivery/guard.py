@@ -62,6 +62,12 @@ class Guard:
         return sorted(name for name, one in self._canaries.items() if one.waits) if self._large else []
 
     @property
+    def again_at(self) -> float | None:
+        """When more of the first messages are sent where too few had a final answer, by the clock of `available`."""
+        times = (one.again_at for one in self._canaries.values() if one.waits) if self._large else ()
+        return min((at for at in times if at is not None), default=None)
+
+    @property
     def _large(self) -> bool:
         return self._rows() > self._first
 

@@ -87,6 +87,7 @@ class Standing:
     resting: bool = False
     only_held: bool = False  # what is left is at providers where it is held
     first_at: Sequence[str] = ()  # providers whose first messages are to be answered before the rest is sent there
+    first_again_at: float | None = None  # when more of them are sent, where too few had a final answer
     fault: str = ""
     fault_since: float | None = None
     next_try_at: float | None = None
@@ -238,11 +239,11 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
             deferred = f"{known.deferred:,} deferred" if known.deferred or not known.pending else ""
             untried = f"{known.pending:,} not tried yet" if known.pending else ""
             left = " and ".join(filter(None, (deferred, untried)))
-            return f"Waiting: {left}{tried_next}.{_of_first(known)}{_of_parts(known, now, zone)}"
+            return f"Waiting: {left}{tried_next}.{_of_first(known, now, zone)}{_of_parts(known, now, zone)}"
         case _ if known.settled:
             return "Every row has its final status, and the last report is being written."
         case _:
-            return f"It is being sent.{_of_first(known)}{_of_parts(known, now, zone)}"
+            return f"It is being sent.{_of_first(known, now, zone)}{_of_parts(known, now, zone)}"
 
 
 def _report(known: Standing) -> str:
@@ -276,12 +277,16 @@ def _planned(word: Word, known: Standing, now: float, zone: tzinfo) -> str:
     return f" {words}."
 
 
-def _of_first(known: Standing) -> str:
+def _of_first(known: Standing, now: float, zone: tzinfo) -> str:
     names = list(known.first_at)
     if len(names) > _NAMED:
         names[_NAMED:] = [f"{len(names) - _NAMED} others"]
     words = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-    return f" The rest for {words} follows once the first messages there are answered." if words else ""
+    if not words:
+        return ""
+    again = known.first_again_at
+    more = "" if again is None else f"; too few had a final answer, so more are tried at {clock(again, now, zone)}"
+    return f" The rest for {words} follows once the first messages there are answered{more}."
 
 
 def _of_parts(known: Standing, now: float, zone: tzinfo) -> str:

@@ -50,6 +50,11 @@ class Canary:
         """Whether nothing further is given out before answers have come, or before the next round."""
         return not (self.passed or self._slots)
 
+    @property
+    def again_at(self) -> float | None:
+        """When the next round begins, because too few of this one's messages had a final answer; else None."""
+        return self._again_at
+
     def available(self, now: float) -> int:
         """Return how many messages may be taken now; asking may begin the next round."""
         if not (self._slots or self.under_way or self.passed):

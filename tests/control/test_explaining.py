@@ -117,7 +117,7 @@ def test_what_was_learnt_lowers_the_ceiling_and_is_told():
         (Known(live=live("receiver")), "No limit of ours binds: 3 connections wait for the receiver's replies"),
         (
             Known(live=live("idle")),
-            "Nothing is due at mx.a.example: none waits, or all who do are held or put off. It would get at most",
+            "none waits, or all that do are held, put off or behind first messages. It would get at most",
         ),
         (
             Known(live=live("suspended", why="421 go away", since=NOW - 60, until=NOW + 600)),

@@ -35,6 +35,20 @@ def test_the_first_messages_at_a_provider_are_answered_before_the_rest():
     assert guard.waiting == []
 
 
+def test_it_says_when_more_of_the_first_messages_are_sent():
+    guard, _ = guarded()
+    first = {provider: guard.take(provider, 10) for provider in ("google", "yahoo")}
+    assert guard.again_at is None
+    for provider, canary in first.items():
+        for _ in range(10):
+            settle(guard, canary, "deferred", provider)
+    assert guard.again_at is None
+    assert guard.available("yahoo", 30.0) == guard.available("google", 10.0) == 0
+    assert guard.again_at == 70.0
+    assert guard.available("google", 70.0) == 10
+    assert guard.again_at == 90.0
+
+
 def test_between_two_rounds_the_rest_waits_too():
     guard, _ = guarded()
     canary = guard.take("google", 10)

@@ -65,6 +65,8 @@ def test_one_that_waits_for_its_first_messages_says_where(first_at, words):
     assert situation(known, NOW).sentence == f"It is being sent. {rest}"
     waits = replace(known, deferred=180, resting=True, next_try_at=NOW + 360)
     assert situation(waits, NOW).sentence.endswith(f"next try 14:11 UTC. {rest}")
+    more = situation(replace(known, first_again_at=NOW + 300), NOW).sentence
+    assert more.endswith(f"{rest[:-1]}; too few had a final answer, so more are tried at 14:10 UTC.")
 
 
 def test_a_pause_outlives_its_process():

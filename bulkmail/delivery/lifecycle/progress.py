@@ -54,6 +54,11 @@ class Progress:
         """Return what the campaign is doing now. ``state``: the spool's."""
         by, now = run.by_status, self._clocks.wall()
         next_try = run.next_try_at if run.next_try_at is not None and run.next_try_at > now else None
+        first = first_messages(run)
+        again = run.guard.again_at if run.guard is not None and first else None
+        first_again = None if again is None else now + max(0.0, again - self._clocks.now())
+        if next_try is not None and first_again is not None:
+            next_try = min(next_try, first_again)
         expected = forecast(run, self.rate(run), self._feeder.lanes.values(), now)
         return situation(
             Standing(
@@ -65,7 +70,8 @@ class Progress:
                 resting=next_try is not None and not self._feeder.held,
                 input_complete=run.import_done,
                 only_held=self.only_held(run),
-                first_at=first_messages(run),
+                first_at=first,
+                first_again_at=first_again,
                 held=[
                     Held(one.kind, one.provider, one.reason, one.who, one.since, one.until) for one in run.holds.active
                 ],

@@ -4,19 +4,22 @@ from types import SimpleNamespace
 
 import pytest
 
+from bulkmail.delivery.guard import Guard
 from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.lifecycle.progress import Progress, figures_in_words
 from bulkmail.delivery.run import Run
+from bulkmail.shaping import StopRules
 from bulkmail.spool import Hold, LateCounts
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+REST = "The rest for other receivers follows once the first messages there are answered"
 
 
 class Scene:
     def __init__(self):
         self.pause = SimpleNamespace(recent_fault="", fault_since=None)
         self.feeder = SimpleNamespace(lanes={}, held=0)
-        self.progress = Progress(self.pause, self.feeder, SimpleNamespace(wall=lambda: NOW))
+        self.progress = Progress(self.pause, self.feeder, SimpleNamespace(wall=lambda: NOW, now=lambda: 100.0))
         self.run = Run(1, "spring", "/c", {}, "retry", 0.0, input_rows=1000, import_done=True)
 
     def line(self, now=0.0):
@@ -98,6 +101,24 @@ def test_what_only_waits_says_until_when(scene):
     assert scene.line().endswith("waiting: 10 deferred, next try 22:23 UTC")
     assert scene.progress.in_words(scene.run).startswith("waiting\n")
     assert scene.progress.situation(scene.run).next_attempt_at == NOW + 600
+
+
+def test_first_messages_without_a_final_answer_are_followed_by_more_before_the_next_try(scene):
+    scene.count(pending=800, delivered=90, deferred=110)
+    scene.run.next_try_at = NOW + 3600
+    guard = scene.run.guard = Guard(StopRules(first=200), lambda: 1000, wait=360.0)
+    canary = guard.take("", 200)
+    for status, count in {"delivered": 90, "deferred": 110}.items():
+        for _ in range(count):
+            guard.settled(canary, "", status, "", attempted=True, answered=True)
+    found = scene.progress.situation(scene.run)
+    assert found.sentence.endswith("next try 23:13 UTC. " + REST + ".")
+    assert guard.available("", 90.0) == 0
+    found = scene.progress.situation(scene.run)
+    assert found.next_attempt_at == NOW + 350
+    assert found.sentence.endswith(
+        f"next try 22:19 UTC. {REST}; too few had a final answer, so more are tried at 22:19 UTC."
+    )
 
 
 def test_a_time_that_has_passed_is_no_next_try(scene):
