@@ -51,6 +51,7 @@ from bulkmail.delivery import (
     compare_records,
     folders,
     in_background,
+    judgements_of,
     load_policies,
     machines_joined,
     rules_of,
@@ -211,6 +212,8 @@ class Incarnation:
             return False
         self.settings = settings
         self._parts.apply(settings)
+        if self.late is not None:
+            self.late.apply(judgements_of(settings))
         self._campaigns.apply(settings.stop_within, list(settings.suppress))
         self._checking.apply(settings)
         return True
@@ -235,7 +238,8 @@ class Incarnation:
         )
         rules, reports = rules_of(self.settings.suppression), LateReports(self._clocks, spool, reporting, joining)
         runs, judge = parts.feeder.runs, scheduling.guarding.came_back
-        late = self.late = LateOutcomes(self._clocks, spool, rules, runs, self._changed, reports, judge)
+        own = judgements_of(self.settings)
+        late = self.late = LateOutcomes(self._clocks, spool, rules, runs, self._changed, reports, judge, own)
         at_rest = AtRest(
             reactor=self.reactor,
             spool=spool,

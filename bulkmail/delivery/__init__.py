@@ -52,7 +52,7 @@ from typing import TYPE_CHECKING
 from bulkmail.lazily import later
 
 if TYPE_CHECKING:
-    from bulkmail.delivery.assembly import Assembly, assemble
+    from bulkmail.delivery.assembly import Assembly, assemble, judgements_of
     from bulkmail.delivery.background import background as in_background
     from bulkmail.delivery.clocks import Clocks, WallClock
     from bulkmail.delivery.connector import Connector
@@ -109,7 +109,7 @@ else:
     __getattr__ = later(
         __name__,
         {
-            "assembly": "Assembly assemble",
+            "assembly": "Assembly assemble judgements_of",
             "background": "background=in_background",
             "clocks": "Clocks WallClock",
             "connector": "Connector",
@@ -172,6 +172,7 @@ __all__ = [
     "compare_records",
     "folders",
     "in_background",
+    "judgements_of",
     "load_policies",
     "look_ahead",
     "machines_joined",

@@ -86,7 +86,13 @@ def rules_of(settings: Settings) -> RuleBook:
 
 def judge_of(settings: Settings) -> Judge | None:
     """Return what judges outcomes where the settings have a classification of their own."""
-    return Judgements(settings.classification).judge if settings.classification else None
+    own = judgements_of(settings)
+    return None if own is None else own.judge
+
+
+def judgements_of(settings: Settings) -> Judgements | None:
+    """Return the operator's own classification of replies, None where there is none."""
+    return Judgements(settings.classification) if settings.classification else None
 
 
 def limits_by_provider(

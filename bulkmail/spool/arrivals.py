@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from bulkmail.mail import ClickCount, Found, LateEvent
@@ -13,12 +13,23 @@ Key = tuple[str, str, str]
 """How a row is counted: (provider, status, category)."""
 
 
+Judge = Callable[[LateEvent, str, str], LateEvent]
+"""Gives an event its meaning by the operator's words (`shaping.Judgements.judge_late`)."""
+
+
 class Arrival(NamedTuple):
-    """An event, the token that it came with, and the rules by which it suppresses."""
+    """An event, the token that it came with, the rules by which it suppresses, and what judges it, if anything does."""
 
     token: str
     event: LateEvent
     rules: AutoSuppression
+    judge: Judge | None = None
+
+    def judged(self, provider: str, address: str) -> Arrival:
+        """Return it as it is about a row of ``provider`` whose `Address.key` is ``address``."""
+        if self.judge is None:
+            return self
+        return self._replace(event=self.judge(self.event, provider, address.rpartition("@")[2]))
 
 
 class Recorded(NamedTuple):

@@ -119,9 +119,10 @@ class LateEvents(Suppressions, Events):
                 if row is None or audience is None:
                     recorded.append(Recorded(None))
                     continue
-                repeated = is_repeated(row.late, arrival.event)
-                one = recording.take(identity, arrival.event)
-                suppressed = 0 if repeated else self._suppress(row, audience, arrival)
+                judged = arrival.judged(row.outcome.provider, row.key)
+                repeated = is_repeated(row.late, judged.event)
+                one = recording.take(identity, judged.event)
+                suppressed = 0 if repeated else self._suppress(row, audience, judged)
                 recorded.append(one._replace(suppressed=suppressed))
             self._drop_old_bounces(arrivals)
             founds = self._founds([identity or None for identity in ids], audiences, rows)

@@ -106,6 +106,22 @@ def test_a_late_bounce_overwrites_delivered_and_the_totals_move(late, store, kit
     kit.check_laws(store)
 
 
+def test_what_the_operator_says_of_a_reply_counts_before_the_row_and_the_list_change(late, store, kit):
+    made = late.sent()
+    said = []
+
+    def judge(event, provider, domain):
+        said.append((event.reply, provider, domain))
+        return event._replace(status="blocked", category="policy")
+
+    [one] = store.record_late([Arrival(token(made.key, 2), RETURNED, RULES, judge)])
+    assert one.after == ("google", "blocked", "policy")
+    assert said == [("no such user", "google", "example.com")]
+    assert late.lines() == [(2, 1, "returned", "policy", 550, "no such user", "dsn", "mx.far.test")]
+    assert late.entries("user2@example.com") == []
+    kit.check_laws(store)
+
+
 def test_the_same_report_twice_is_once(late, store, kit):
     made = late.sent()
     first, second = late.record(made, 1, RETURNED, RETURNED)

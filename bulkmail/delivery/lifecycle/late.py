@@ -31,7 +31,7 @@ from bulkmail.mail import (
     token,
 )
 from bulkmail.settings import Suppression
-from bulkmail.shaping import AutoSuppression
+from bulkmail.shaping import AutoSuppression, Judgements
 from bulkmail.spool import Arrival, Recorded, Spool
 
 _log = Logger("bulkmail")
@@ -57,8 +57,9 @@ class LateOutcomes:
     """Records what comes back (`mail.ReturnPath`).
 
     ``runs``: the campaigns that are being sent, by id; ``changed(run)``: one of them has news; ``judge(run)`` sees
-    whether too much has come back of it (`guarding`). ``counts``: what came back since this start, by result;
-    ``strays``: what of it could not be attributed, by what it was.
+    whether too much has come back of it (`guarding`). ``own``: what the operator says that replies mean.
+    ``counts``: what came back since this start, by result; ``strays``: what of it could not be attributed, by what it
+    was.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class LateOutcomes:
         changed: Callable[[Run], None],
         reports: LateReports,
         judge: Callable[[Run], Awaitable[None]] | None = None,
+        own: Judgements | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.strays: Counter[str] = Counter()
@@ -82,6 +84,7 @@ class LateOutcomes:
         self._key = b""
         self._waiting = True  # an earlier process may have left some
         self._judge = judge
+        self.apply(own)
         self._to_judge: set[int] = set()
         self._fresh: set[int] = set()  # campaigns that are being sent, whose counts are to be read
         self._busy = False
@@ -90,6 +93,10 @@ class LateOutcomes:
 
     def __repr__(self) -> str:
         return f"<LateOutcomes {dict(self.counts)}>"
+
+    def apply(self, own: Judgements | None) -> None:
+        """Use other judgements for what comes back from now on."""
+        self._meaning = None if own is None else own.judge_late
 
     def start(self) -> None:
         """Begin to look after what waits, once a second, and for reports that an earlier process did not write."""
@@ -166,7 +173,7 @@ class LateOutcomes:
         if not await self._is_ours(token):
             self.unattributed(str(event.result))
             return None
-        arrival = Arrival(token, event._replace(at=self._wall()), self._rules)
+        arrival = Arrival(token, event._replace(at=self._wall()), self._rules, self._meaning)
         recorded = await self._spool.record_late(arrival)
         if recorded.found is None:
             self.unattributed(str(event.result))

@@ -8,8 +8,8 @@ from twisted.python.failure import Failure
 
 from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
 from bulkmail.mail import LateEvent, LateResult, OwnFault, campaign_key, envelope_id, token
-from bulkmail.settings import Suppression
-from bulkmail.shaping import AutoSuppression
+from bulkmail.settings import Settings, Suppression
+from bulkmail.shaping import AutoSuppression, Judgements
 from bulkmail.spool import LateCounts
 
 BOUNCED = LateEvent(LateResult.RETURNED, 0.0, "bounced", "bad-mailbox", 550, "5.1.1", "no such user", key="k1")
@@ -89,6 +89,17 @@ def test_a_late_bounce_moves_the_figures_of_a_campaign_that_is_being_sent(scene)
     scene.world.run(2.0)
     assert scene.changed == [scene.run], "the same report is no news"
     assert repr(scene.late) == "<LateOutcomes {'returned': 1}>"
+
+
+def test_a_report_is_judged_by_the_words_that_the_operator_has_at_that_time(scene):
+    sent(scene)
+    rules = [{"match": "no such user", "category": "policy"}]
+    scene.late.apply(Judgements(Settings.model_validate({"classification": rules}).classification))
+    scene.wait(scene.late.returned(scene.token(1), BOUNCED))
+    scene.late.apply(None)
+    scene.wait(scene.late.returned(scene.token(2), BOUNCED))
+    assert (scene.run.by_status["blocked"], scene.run.by_status["bounced"], scene.run.delivered) == (1, 1, 4)
+    scene.agree()
 
 
 def test_the_members_of_a_transaction_have_their_tokens(scene):
