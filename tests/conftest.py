@@ -92,8 +92,7 @@ def _neighbour(name: str) -> Any:
 _RECONCILING = _neighbour("reconciling")
 _PACING = _neighbour("pacing")
 _NAMESERVER = _neighbour("nameserver")
-_LAUNCHING = _neighbour("launcher")
-_LAUNCHER = _LAUNCHING.Launcher()
+_LAUNCHER = _neighbour("launcher").Launcher()
 _READ_LATER = {"BULKMAIL_FAILPOINTS", "INVOCATION_ID"}  # by bulkmail itself, not by the interpreter that starts
 
 
@@ -523,11 +522,9 @@ class World:
         ]
         words += ["--delay", str(delay), "--most", str(most), *(["--chunking"] if chunking else [])]
         words += [*(["--refuse", refuse] if refuse else []), *addresses]
-        process = (
-            _LAUNCHER.start_piped(words)
-            if _LAUNCHING.KNOWN and not self.fresh
-            else subprocess.Popen([sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        )
+        words = [sys.executable, *words]
+        popen = subprocess.Popen if self.fresh else _LAUNCHER.popen
+        process = popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.on_end(end, process)
         assert process.stdout is not None
         self.server = MailServer(process, json.loads(process.stdout.readline())["port"], record, kept)
@@ -597,13 +594,11 @@ class World:
         env = {**os.environ, **further}
         with out.open("wb") as out_file, err.open("wb") as err_file:
             known = command[0] == "bulkmail" or tuple(command[:2]) == ("twistd", "-n")  # as a daemon it is started anew
-            if known and _LAUNCHING.KNOWN and not self.fresh and further.keys() <= _READ_LATER:
-                process = _LAUNCHER.start(words, self.folder, env, out, err)
-            else:
-                process = subprocess.Popen(
-                    words, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=env,
-                    start_new_session=True,
-                )  # fmt: skip
+            forked = known and not self.fresh and further.keys() <= _READ_LATER
+            process = (_LAUNCHER.popen if forked else subprocess.Popen)(
+                words, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=env,
+                start_new_session=True,
+            )  # fmt: skip
         running = Running(process, out, err)
         self.on_end(running.kill_group)
         return running
@@ -718,6 +713,20 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
 def world_in() -> Callable[[Path], World]:
     """An empty world in a folder, for suites that bring their own servers; to be closed by who made it."""
     return World
+
+
+@pytest.fixture(scope="session")
+def popen() -> Callable[..., subprocess.Popen[Any]]:
+    """`subprocess.Popen` for a Python program that is not about its own start: it is forked (tests/launcher.py)."""
+    made: Callable[..., subprocess.Popen[Any]] = _LAUNCHER.popen
+    return made
+
+
+@pytest.fixture(scope="session")
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`subprocess.run` for such a program, which takes what it says: ``run_python(words, given="")``."""
+    made: Callable[..., subprocess.CompletedProcess[str]] = _LAUNCHER.run
+    return made
 
 
 @pytest.fixture

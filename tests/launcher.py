@@ -2,17 +2,16 @@
 
 To import bulkmail takes a second of the processor, and what a worker needs a sixth of one; the tests start some hundred
 programs, and each of those some workers. ``python launcher.py FD`` imports it all once, then forks a process for each
-request that it reads from the socket FD: a JSON object with words (the program, ``twistd``, ``bulkmail`` or
-tests/receiver.py, and its arguments, or ``-m``, a module and its arguments), cwd, umask, nice, env, session, and fds,
-the numbers of the descriptors that come with it. It answers with the id of the process, which is a child of whoever
-asks, as one that it had started itself: its parent waits for it, and is told of its end. From the fork on the process
-does what the program's own script does.
+request that it reads from the socket FD: a JSON object with words (``twistd``, ``bulkmail`` or the interpreter, and its
+arguments), cwd, umask, nice, env, session, and fds, the numbers of the descriptors that come with it. It answers with
+the id of the process, which is a child of whoever asks, as one that it had started itself: its parent waits for it, and
+is told of its end. From the fork on the process does what the program's own script does, or the interpreter.
 
 Each program has such a server of its own, forked from it before it begins, and by it Twisted starts what is ``python -P
 -m MODULE``, with nice(1) before it or without: the mailer's workers, children of the mailer as always. What the server
 cannot do, or does no more because it was killed too, Twisted does.
 
-`Launcher` is the other side of the socket; what it returns is used as a `subprocess.Popen`.
+`Launcher` is the other side of the socket; what it starts is a `subprocess.Popen`.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ import contextlib
 import ctypes
 import fcntl
 import gc
+import inspect
 import json
 import os
 import platform
@@ -32,16 +32,19 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 # clone(2): its number, which the C library does not give; the child's parent is the caller's
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
 _CLONE_PARENT = 0x8000
 _MOST = 1 << 17  # bytes of a request
 _LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+
+_STARTING: Any = inspect.signature(subprocess.Popen._execute_child)  # type: ignore[attr-defined]
+_PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 
 _LEFT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WORKER = "bulkmail.workers.child"
@@ -87,45 +90,25 @@ class ForkServer:
         self._peer.close()
 
 
-class Launched:
-    """One process: what the tests use of `subprocess.Popen`."""
+class Forked(subprocess.Popen[Any]):
+    """A program that ``fork`` (as `ForkServer.fork`) starts."""
 
-    stderr = None
+    def __init__(self, fork: Callable[..., int], words: Sequence[str], **options: Any) -> None:
+        self._fork = fork
+        super().__init__(words, **options)
 
-    def __init__(
-        self, pid: int, words: Sequence[str], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
-    ) -> None:
-        self.args = words
-        self.stdin = stdin
-        self.stdout = stdout
-        self.pid = pid
-        self.returncode: int | None = None
-        self._lock = threading.Lock()
-
-    def poll(self) -> int | None:
-        with self._lock:
-            if self.returncode is None:
-                ended, status = os.waitpid(self.pid, os.WNOHANG)
-                self.returncode = os.waitstatus_to_exitcode(status) if ended else None
-            return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (status := self.poll()) is None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired(list(self.args), timeout or 0.0)
-            time.sleep(0.01)
-        return status
-
-    def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+    def _execute_child(self, *given: Any) -> None:
+        asked = _STARTING.bind(self, *given).arguments
+        given_fds = (asked["p2cread"], asked["c2pwrite"], asked["errwrite"])  # each of ours, or -1: as ours is
+        fds = {number: number if fd == -1 else fd for number, fd in enumerate(given_fds)}
+        cwd, env = asked["cwd"], asked["env"]
+        env = os.environ if env is None else env
+        self.pid = self._fork(
+            asked["args"], os.fspath(cwd or os.getcwd()), env, fds, session=asked["start_new_session"]
+        )
+        this: Any = self
+        this._child_created = True
+        this._close_pipe_fds(*(asked[name] for name in _PIPES))
 
 
 class Launcher:
@@ -135,22 +118,27 @@ class Launcher:
         self._lock = threading.Lock()
         self._server: ForkServer | None = None
 
-    def start(self, words: Sequence[str], cwd: Path, env: Mapping[str, str], out: Path, err: Path) -> Launched:
-        with self._lock, open(os.devnull, "rb") as nothing, out.open("wb") as out_file, err.open("wb") as err_file:
-            fds = {0: nothing.fileno(), 1: out_file.fileno(), 2: err_file.fileno()}
-            return Launched(self._running().fork(words, str(cwd), env, fds, session=True), words)
+    def popen(self, words: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
+        """Start a program as `subprocess.Popen` does. ``options``: cwd, env, stdin, stdout, stderr, text, a session."""
+        words = list(map(os.fspath, words))
+        return Forked(self._fork, words, **options) if KNOWN else subprocess.Popen(words, **options)
 
-    def start_piped(self, words: Sequence[str]) -> Launched:
-        """Start a program that talks with us by pipes."""
-        read, stdin = os.pipe()
-        stdout, written = os.pipe()
-        try:
-            with self._lock:
-                pid = self._running().fork(words, os.getcwd(), os.environ, {0: read, 1: written, 2: 2})
-        finally:
-            os.close(read)
-            os.close(written)
-        return Launched(pid, words, open(stdin, "wb"), open(stdout, "rb"))
+    def run(
+        self, words: Sequence[str | Path], *, given: str | None = None, patience: float = 300.0, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end as `subprocess.run` does, and take what it says. ``patience``: seconds."""
+        pipes = {"stdin": subprocess.DEVNULL if given is None else subprocess.PIPE, "text": True}
+        with self.popen(words, **pipes, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+            try:
+                out, err = process.communicate(given, patience)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def _fork(self, *arguments: Any, **options: Any) -> int:
+        with self._lock:
+            return self._running().fork(*arguments, **options)
 
     def _running(self) -> ForkServer:
         if self._server is None:
@@ -217,6 +205,7 @@ def _become(asked: Mapping[str, Any], fds: Sequence[int]) -> None:
     for number, fd in zip(asked["fds"], apart, strict=True):
         os.dup2(fd, number)
     os.closerange(beyond, 1024)
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))
     os.environ.clear()
     os.environ.update(asked["env"])
     from bulkmail import failpoints
@@ -267,30 +256,41 @@ def _short_end() -> Iterator[None]:
 
 
 def _run(words: list[str]) -> None:
-    """Do what the script ``words[0]`` does; ``-m``: what ``python -P -m`` does with the words behind it."""
-    if words[0] == "-m":
-        sys.argv = words[1:]
-        if sys.argv[0] == _WORKER:  # which starts nothing
-            del sys.modules[_WORKER]  # runpy warns of a module that is there already
-        else:
-            _fork_for_twisted()
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    """Do what the interpreter does with ``words``, or what the script ``words[0]`` does."""
+    if words[0] == sys.executable:
+        _interpret(words[1:])
         return
     sys.argv = words
     sys.path.insert(0, os.path.dirname(words[0]))
-    if os.path.basename(words[0]) == "receiver.py":
-        import asyncio
-
-        import receiver
-
-        asyncio.run(receiver.main())
-        return
     import twisted.scripts.twistd
 
     import bulkmail.cli
 
     _fork_for_twisted()
     sys.exit({"twistd": twisted.scripts.twistd.run, "bulkmail": bulkmail.cli.main}[os.path.basename(words[0])]())
+
+
+def _interpret(words: list[str]) -> None:
+    """Run ``-m`` and a module, ``-c`` and a text, or a script; each with its arguments, and after ``-P`` or without."""
+    if words[0] == "-P":
+        words = words[1:]
+    else:
+        sys.path.insert(0, {"-m": os.getcwd(), "-c": ""}.get(words[0], os.path.dirname(words[0])))
+    what = words[1] if words[0] in ("-m", "-c") else words[0]
+    if what != _WORKER:  # which starts nothing
+        _fork_for_twisted()
+    if words[0] == "-m":
+        sys.argv = words[1:]
+        if not hasattr(sys.modules.get(what), "__path__"):
+            sys.modules.pop(what, None)  # runpy warns of a module that is there already
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    elif words[0] == "-c":
+        sys.argv = ["-c", *words[2:]]
+        sys.modules["__main__"] = main = types.ModuleType("__main__")
+        exec(compile(what, "<string>", "exec"), main.__dict__)
+    else:
+        sys.argv = words
+        runpy.run_path(what, run_name="__main__")
 
 
 def _fork_for_twisted() -> None:
@@ -319,7 +319,7 @@ def _fork_for_twisted() -> None:
         if words[:3] == [sys.executable, "-P", "-m"] and (os.getresuid(), os.getresgid()) == ids:
             env = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
             try:
-                process.pid = server.fork(words[2:], os.getcwd(), env, kwargs["fdmap"], nice=nice)
+                process.pid = server.fork(words, os.getcwd(), env, kwargs["fdmap"], nice=nice)
             except OSError:
                 pass  # it was killed
             else:

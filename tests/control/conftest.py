@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
@@ -43,15 +42,12 @@ reactor.run()
 
 
 @pytest.fixture
-def served(tmp_path, end):
+def served(tmp_path, popen, end):
     """The folder of a control socket whose service answers by rote; its process."""
     folder = tmp_path / "spool"
     folder.mkdir(mode=0o700)
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ}
-    )
+    process = popen([sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        assert process.stdout is not None
         assert process.stdout.readline() == b"listening\n", process.communicate()
         yield folder, process
     finally:

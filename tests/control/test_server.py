@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import stat
 import subprocess
@@ -12,6 +11,7 @@ from bulkmail.control.client import Client
 from bulkmail.control.place import SOCKET
 from bulkmail.control.server import ControlServer
 from bulkmail.mail import OwnFault
+from tests.control.conftest import SERVE
 
 pytestmark = pytest.mark.loopback
 
@@ -31,22 +31,17 @@ def test_a_second_service_is_refused_and_the_first_one_goes_on(served):
     assert Client(str(folder)).get("health") == {"asked": "health"}
 
 
-def test_the_socket_of_a_killed_service_is_replaced(served):
+def test_the_socket_of_a_killed_service_is_replaced(served, popen, end):
     folder, process = served
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert (folder / SOCKET).exists()
-    again = "from tests.control.conftest import SERVE; exec(SERVE)"
-    second = subprocess.Popen(
-        [sys.executable, "-c", again, str(folder)], stdout=subprocess.PIPE, cwd=os.path.dirname(__file__) + "/../.."
-    )
+    second = popen([sys.executable, "-c", SERVE, str(folder)], stdout=subprocess.PIPE)
     try:
-        assert second.stdout is not None
         assert second.stdout.readline() == b"listening\n"
         assert Client(str(folder)).get("health") == {"asked": "health"}
     finally:
-        second.terminate()
-        second.communicate()
+        end(second)
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -65,7 +64,7 @@ class Served:
 
 
 @pytest.fixture
-def serving(tmp_path: Path, end: Any) -> Iterator[Callable[..., Served]]:
+def serving(tmp_path: Path, popen: Any, until: Any, end: Any) -> Iterator[Callable[..., Served]]:
     """Serve the page with these settings on a free port."""
     started = []
 
@@ -74,18 +73,12 @@ def serving(tmp_path: Path, end: Any) -> Iterator[Callable[..., Served]]:
         calls = tmp_path / f"calls-{port}"
         given = {"listen": f"127.0.0.1:{port}", "url": "https://mail.example.com", **settings}
         with calls.open("w") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-c", SERVE, json.dumps(given), str(tmp_path)],
-                stdout=out,
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env={**os.environ},
-            )
+            words = [sys.executable, "-c", SERVE, json.dumps(given), str(tmp_path)]
+            process = popen(words, stdout=out, stderr=subprocess.PIPE, text=True, cwd=ROOT)
         started.append(process)
         served = Served(port, process, calls)
-        while "listening" not in calls.read_text():
-            assert process.poll() is None, process.communicate()[1]
+        until(lambda: "listening" in calls.read_text() or process.poll() is not None, "the page")
+        assert process.poll() is None, process.communicate()[1]
         return served
 
     yield serve

@@ -95,13 +95,12 @@ def test_slow_and_silent_clients_are_cut_off_and_hold_nobody_up(serving):
     assert min(ends) - begun > 5.0
 
 
-def test_a_unix_socket_is_made_for_the_group_and_replaced_after_a_kill(tmp_path, end):
+def test_a_unix_socket_is_made_for_the_group_and_replaced_after_a_kill(tmp_path, popen, end):
     path = tmp_path / "public.sock"
     settings = json.dumps({"listen": f"unix:{path}", "url": "https://mail.example.com"})
     for _ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, settings, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-        )
+        words = [sys.executable, "-c", SERVE, settings, str(tmp_path)]
+        process = popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         try:
             assert process.stdout.readline() == "listening\n"
             assert stat.S_IMODE(path.stat().st_mode) == 0o660
