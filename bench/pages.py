@@ -137,7 +137,12 @@ def measure(folder: Path, given: argparse.Namespace, pages: int) -> dict[str, fl
             process = subprocess.Popen(command, cwd=campaign, stdout=log, stderr=log)
         readers = Readers([])
         try:
+            lasts = time.time() + given.patience
             while delivered() < given.first and process.poll() is None:
+                if time.time() > lasts:
+                    raise SystemExit(
+                        f"{delivered():,} of the first {given.first:,} were delivered in {given.patience} s"
+                    )
                 time.sleep(0.2)
             client = Client(page)
             readers = Readers([client.follow(OPEN[n % len(OPEN)]) for n in range(pages)])
@@ -197,9 +202,9 @@ def main() -> None:
     parser.add_argument("--domains", type=int, default=20_000)
     parser.add_argument("--sites", type=int, default=20_000)
     parser.add_argument("--ended", type=int, default=1000, help="campaigns that have ended")
-    parser.add_argument("--pages", type=int, default=50)
-    parser.add_argument("--first", type=int, default=5000, help="begin when so many are delivered")
-    parser.add_argument("--sent", type=int, default=50_000, help="measure while so many are delivered")
+    parser.add_argument("--pages", type=int, help="open pages (default: 50, with --quiet none)")
+    parser.add_argument("--first", type=int, help="begin when so many are delivered (default: 5000, with --quiet 4)")
+    parser.add_argument("--sent", type=int, help="measure while so many are delivered (default: 50000, with --quiet 1)")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--patience", type=float, default=300)
     parser.add_argument("--ask", type=int, default=5, help="ask for each page so often at the end")
@@ -209,6 +214,9 @@ def main() -> None:
         "--quiet", action="store_true", help="a message a minute to each server: what a page costs by itself"
     )
     given = parser.parse_args()
+    for name, usual, quiet in (("pages", 50, 0), ("first", 5000, 4), ("sent", 50_000, 1)):
+        if getattr(given, name) is None:
+            setattr(given, name, quiet if given.quiet else usual)
     lab.need("smtp-sink")
     lab.end_in_order()
     keys = ("rate", "main_us", "p50_ms", "p99_ms", "turn_p99_ms", "events", "mb", "cut", "load")
