@@ -18,7 +18,9 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     forget = commands.add_parser("forget", help="forget site facts")
     which = forget.add_mutually_exclusive_group(required=True)
-    which.add_argument("site", nargs="?", help="one site, as `status --sites` names it, or its first host; an address")
+    which.add_argument(
+        "site", nargs="?", type=str.lower, help="one site, as `status --sites` names it, or its first host; an address"
+    )
     which.add_argument("--all", action="store_true", help="all of them")
     add_settings(forget)
     forget.set_defaults(run=run)

@@ -9,7 +9,7 @@ from bulkmail.commands.asking import add_by, who
 from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError
 from bulkmail.exit_status import DONE
-from bulkmail.mail import BulkmailError, parse_duration, parse_rate
+from bulkmail.mail import BulkmailError, parse_rate, read_duration
 from bulkmail.settings import load_settings
 
 
@@ -29,7 +29,7 @@ def run(given: argparse.Namespace) -> int:
     """Have the running service send slower. Raises BulkmailError where none runs, or that is no slower."""
     settings = load_settings(given.settings, os.getcwd())
     parse_rate(given.rate)
-    parse_duration(given.lasts)
+    read_duration(given.lasts)
     order = {"of": given.of, "rate": given.rate, "for": given.lasts, "who": who(given)}
     try:
         answer = Client(settings.place).post("sites", "pace", **order)

@@ -8,7 +8,7 @@ import time
 
 from bulkmail.commands.asking import add_name, add_reason, steered, who
 from bulkmail.commands.terminal import Commands
-from bulkmail.mail import check_name, parse_duration
+from bulkmail.mail import check_name, read_duration
 from bulkmail.routing import provider_names
 from bulkmail.settings import load_settings
 from bulkmail.spool import hold_campaign
@@ -21,7 +21,10 @@ def add(commands: Commands) -> None:
     )
     add_name(pause)
     pause.add_argument(
-        "--provider", metavar="P", help="only what goes to this provider, such as google; other: to sites of none"
+        "--provider",
+        type=str.lower,
+        metavar="P",
+        help="only what goes to this provider, such as google; other: to sites of none",
     )
     pause.add_argument("--for", metavar="TIME", dest="lasts", help="for so long, such as 2h; then it goes on by itself")
     add_reason(pause)
@@ -31,7 +34,7 @@ def add(commands: Commands) -> None:
 def run(given: argparse.Namespace) -> int:
     """Pause it by the service, or in the spool. Raises BulkmailError."""
     settings = load_settings(given.settings, os.getcwd())
-    lasts = None if given.lasts is None else parse_duration(given.lasts)
+    lasts = None if given.lasts is None else read_duration(given.lasts)
     order = {"provider": given.provider, "for": given.lasts, "reason": given.reason, "who": who(given)}
 
     def alone() -> None:

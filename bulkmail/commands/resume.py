@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     resume = commands.add_parser("resume", help="end the pauses of a campaign, and what a rule has stopped")
     add_name(resume)
-    resume.add_argument("--provider", metavar="P", help="only the pause at this provider")
+    resume.add_argument("--provider", type=str.lower, metavar="P", help="only the pause at this provider")
     add_by(resume)
     add_settings(resume)
     add_json(resume)

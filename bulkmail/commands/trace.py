@@ -15,7 +15,7 @@ from typing import Any
 from bulkmail.commands.terminal import Commands, add_json, add_settings, say, tell
 from bulkmail.control import Client
 from bulkmail.exit_status import DONE
-from bulkmail.mail import UnitError, parse_duration, printable
+from bulkmail.mail import UnitError, printable, read_duration
 from bulkmail.settings import load_settings
 
 _EVERY = 0.5  # seconds between two looks
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 def _duration(text: str) -> float:
     try:
-        return parse_duration(text)
+        return read_duration(text)
     except UnitError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -20,7 +20,9 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     trying = commands.add_parser("try-now", help="try the deferred recipients of a campaign at once")
     add_name(trying)
-    trying.add_argument("--provider", metavar="P", default="", help="only those at this provider, such as google")
+    trying.add_argument(
+        "--provider", type=str.lower, metavar="P", default="", help="only those at this provider, such as google"
+    )
     trying.add_argument(
         "--site", metavar="S", default="", help="only those with this domain, or last tried at this MX host"
     )

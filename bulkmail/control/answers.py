@@ -41,7 +41,7 @@ from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.control.trace_answers import trace_answers
 from bulkmail.control.trying import tried_answer
 from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering, Traces
-from bulkmail.mail import AddressError, Problem, Refused, check_name, parse_duration
+from bulkmail.mail import AddressError, Problem, Refused, check_name, read_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site, Unfetched, providers_of
 from bulkmail.settings import Changes, Settings
@@ -156,7 +156,7 @@ class Answers:
     async def _pause(self, call: Call) -> Any:
         name, order = call.path["name"], call.order
         assert isinstance(order, PauseOrder)
-        until = None if order.for_ is None else self._owners.wall() + parse_duration(order.for_)
+        until = None if order.for_ is None else self._owners.wall() + read_duration(order.for_)
         await self._owners.steering.pause(
             name, provider=order.provider or None, until=until, reason=order.reason, who=order.who
         )

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
-from bulkmail.mail import UnitError, parse_duration, parse_rate
+from bulkmail.mail import UnitError, parse_rate, read_duration
 
 
 def _duration(text: str) -> str:
     try:
-        parse_duration(text)
+        read_duration(text)
     except UnitError as error:
         raise ValueError(str(error)) from None
     return text
@@ -27,7 +27,8 @@ def _rate(text: str) -> str:
 
 Words = Annotated[str, Field(max_length=500)]
 Name = Annotated[str, Field(max_length=100)]
-Duration = Annotated[str, Field(max_length=20, examples=["2h", "30m"]), AfterValidator(_duration)]
+LowerName = Annotated[Name, AfterValidator(str.lower)]  # of a provider: none has capital letters
+Duration = Annotated[str, Field(max_length=20, examples=["2h", "30 min"]), AfterValidator(_duration)]
 
 
 class Order(BaseModel):
@@ -39,7 +40,7 @@ class Order(BaseModel):
 class PauseOrder(Order):
     """``for_`` (`for` in JSON): for how long; without it until it is resumed. ``who``: who asked for it."""
 
-    provider: Name = ""
+    provider: LowerName = ""
     for_: Duration | None = Field(None, alias="for")
     reason: Words = ""
     who: Name = ""
@@ -48,14 +49,14 @@ class PauseOrder(Order):
 class ResumeOrder(Order):
     """``provider`` as in the pause that is ended; without one all pauses end, and stops by rules too."""
 
-    provider: Name = ""
+    provider: LowerName = ""
     who: Name = ""
 
 
 class SiteOrder(Order):
     """``of``: a provider, or a site by its key or its first host. ``who``: who asked for it."""
 
-    of: Name
+    of: LowerName
     who: Name = ""
 
 
@@ -89,7 +90,7 @@ class ChooseOrder(Order):
 class TryNowOrder(Order):
     """Who is tried: all that are deferred, or those at a ``provider``, or with a domain or last MX host ``site``."""
 
-    provider: Name = ""
+    provider: LowerName = ""
     site: Annotated[str, Field(max_length=255, examples=["example.com", "mx.example.com"])] = ""
     who: Name = ""
 

@@ -10,7 +10,7 @@ from bulkmail.control.orders import PaceOrder, SiteOrder
 from bulkmail.control.overview import stamp
 from bulkmail.control.problems import RequestProblem
 from bulkmail.delivery import MetHost, SiteSteering
-from bulkmail.mail import check_name, parse_duration, parse_rate
+from bulkmail.mail import check_name, parse_rate, read_duration
 from bulkmail.routing import Unfetched
 
 _MOST_HOSTS = 100
@@ -30,7 +30,7 @@ def site_answers(
     async def pace(call: Call) -> Any:
         order = call.order
         assert isinstance(order, PaceOrder)
-        rate, lasts = parse_rate(order.rate), parse_duration(order.for_)
+        rate, lasts = parse_rate(order.rate), read_duration(order.for_)
         _there(steering).pace(order.of, rate, lasts, providers(), order.who)
         return _told(order, "paced", 1)
 

@@ -79,7 +79,7 @@ from bulkmail.mail.patterns import JUDGED, Pattern, Scope, line_of, parse_patter
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, EventRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
-from bulkmail.mail.units import Divided, Rate, format_duration, parse_duration, parse_rate
+from bulkmail.mail.units import Divided, Rate, format_duration, parse_duration, parse_rate, read_duration
 from bulkmail.mail.variants import REST, WHOLE, Choice, Variants, choice
 
 __all__ = [
@@ -172,6 +172,7 @@ __all__ = [
     "provider_behind",
     "quoted_target",
     "read_click",
+    "read_duration",
     "read_envelope_id",
     "read_token",
     "situation",

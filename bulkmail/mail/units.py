@@ -10,6 +10,14 @@ from bulkmail.mail.errors import UnitError
 
 _SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)", re.ASCII)
+_SAID = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([a-z]{1,7})", re.ASCII)
+_UNITS = {
+    "ms": "ms",
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "m"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("d", "day", "days"), "d"),
+}
 _RATE = re.compile(r"(\d{1,9})/(s|m|h|d)(?:,\s*burst=(\d{1,9}))?", re.ASCII)
 _SHORTEST = Fraction(1, 10)
 # seconds: a tenth above the rate after a quiet time, so that no second has more than a fifth above it at the receiver,
@@ -26,6 +34,18 @@ def parse_duration(text: object) -> float:
     if seconds < _SHORTEST:
         raise UnitError(f"{text!r} is too short; the shortest duration is 100ms")
     return float(seconds)
+
+
+def read_duration(text: str) -> float:
+    """Return the seconds of a duration that a person types: also ``2 hours``, ``30 min``, ``1 Day``. Raises UnitError.
+
+    What files have is read by `parse_duration`: there each duration is written in one way.
+    """
+    found = _SAID.fullmatch(text.strip().lower())
+    unit = _UNITS.get(found.group(2)) if found else None
+    if found is None or unit is None:
+        raise UnitError(f"{text!r} is not a duration; write a number and a unit, such as 30 min, 2 hours, 2h or 3 days")
+    return parse_duration(found.group(1) + unit)
 
 
 def format_duration(seconds: float) -> str:

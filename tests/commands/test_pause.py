@@ -17,7 +17,7 @@ def holds(spool):
 
 
 def test_without_a_service_it_is_written_into_the_spool(spool, capsys):
-    assert cli.main(["pause", "spring", "--reason", "wrong price", "--by", "ann", "--for", "2h"]) == 0
+    assert cli.main(["pause", "spring", "--reason", "wrong price", "--by", "ann", "--for", "2 hours"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("spring: paused. Paused by ann since ")
     assert out.endswith(": wrong price. No process is running.\n")
@@ -27,7 +27,7 @@ def test_without_a_service_it_is_written_into_the_spool(spool, capsys):
 
 
 def test_at_one_provider_for_programs(spool, capsys):
-    assert cli.main(["pause", "spring", "--provider", "google", "--json", "--by", ""]) == 0
+    assert cli.main(["pause", "spring", "--provider", "Google", "--json", "--by", ""]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["campaign"], answer["done"], answer["situation"]["word"]) == ("spring", "paused", "dead")
     assert [hold.provider for hold in holds(spool)] == ["google"]

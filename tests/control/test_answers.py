@@ -219,8 +219,8 @@ def test_what_was_learnt_of_a_site_or_provider_is_explained(asked):
 
 def test_what_is_steered(asked):
     name = {"name": "spring"}
-    assert asked("pause", path=name, order={"for": "2h", "reason": "why", "who": "ann"})["done"] == "paused"
-    asked("pause", path=name, order={"provider": "google"})
+    assert asked("pause", path=name, order={"for": "2 hours", "reason": "why", "who": "ann"})["done"] == "paused"
+    asked("pause", path=name, order={"provider": "Google"})
     asked("resume", path=name, order={"who": "bob"})
     asked("cancel", path=name)
     assert asked("approve", path=name, order={"who": "ann"})["done"] == "approved"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from bulkmail.control.orders import CancelOrder, PaceOrder, PauseOrder
+from bulkmail.control.orders import CancelOrder, PaceOrder, PauseOrder, ResumeOrder, TryNowOrder
 
 
 def test_an_order_to_pause():
@@ -15,7 +15,7 @@ def test_an_order_to_pause():
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ('{"for": "2 hours"}', "is not a duration"),
+        ('{"for": "two hours"}', "'two hours' is not a duration; write a number and a unit, such as 30 min, 2 hours"),
         ('{"until": "tomorrow"}', "Extra inputs are not permitted"),
         ('{"reason": 3}', "valid string"),
         ("[]", "should be an object"),
@@ -25,6 +25,14 @@ def test_an_order_to_pause():
 def test_what_is_no_order(body, words):
     with pytest.raises(ValidationError, match=words):
         PauseOrder.model_validate_json(body)
+
+
+def test_a_time_and_a_provider_are_read_as_people_write_them():
+    order = PauseOrder.model_validate_json('{"provider": "Yahoo", "for": "2 hours"}')
+    assert (order.provider, order.for_) == ("yahoo", "2 hours")
+    for model in (ResumeOrder, TryNowOrder):
+        assert model(provider="GOOGLE").provider == "google"
+    assert PaceOrder.model_validate({"of": "Yahoo", "rate": "5/s", "for": "30 Min"}).of == "yahoo"
 
 
 def test_a_cancel_is_of_the_whole_campaign():

@@ -36,7 +36,7 @@ def ask(steering, name, **order):
 
 def test_the_one_that_steers_sites_is_asked():
     steered = Steered()
-    assert ask(steered, "pace", of="mx.a.example", rate="5/s", **{"for": "2h"})["done"] == "paced"
+    assert ask(steered, "pace", of="mx.a.example", rate="5/s", **{"for": "2 hours"})["done"] == "paced"
     assert ask(steered, "forget", of="google", who="ann") == {"of": "google", "done": "forgotten", "count": 2}
     assert steered.asked == [
         ("pace", "mx.a.example", parse_rate("5/s"), 7200.0, ["google"], ""),

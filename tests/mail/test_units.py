@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.mail import Rate, UnitError, format_duration, parse_duration, parse_rate
+from bulkmail.mail import Rate, UnitError, format_duration, parse_duration, parse_rate, read_duration
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,30 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: object) -> None:
     with pytest.raises(UnitError):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2h", 7200),
+        ("2 hours", 7200),
+        ("1 Hour", 3600),
+        (" 30 min ", 1800),
+        ("45minutes", 2700),
+        ("1.5 h", 5400),
+        ("10 SEC", 10),
+        ("500 ms", 0.5),
+        ("3 days", 259200),
+    ],
+)
+def test_durations_that_a_person_types(text: str, seconds: float) -> None:
+    assert read_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "two hours", "2", "hours", "2 weeks", "2 h 5", "-1 h", "50 ms", "٣ h"])
+def test_what_a_person_types_that_is_no_duration(text: str) -> None:
+    with pytest.raises(UnitError, match=r"such as 30 min, 2 hours, 2h or 3 days|the shortest duration is 100ms"):
+        read_duration(text)
 
 
 @pytest.mark.parametrize(
