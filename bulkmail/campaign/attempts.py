@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
-from datetime import datetime
 from typing import NamedTuple
 
 from bulkmail.files import open_regular
-from bulkmail.mail import BulkmailError, unguarded
+from bulkmail.mail import BulkmailError, UnitError, parse_moment, unguarded
 
 _NAME = "attempts.csv"
 _COLUMNS = ("at", "email", "result", "smtp_code", "reply", "mx_host")
@@ -50,8 +49,8 @@ def attempts_in(place: str) -> Iterator[Attempted]:
                 continue  # the last line, while it is being written
             at, email, result, code, reply, host = (cells[place] for place in places)
             try:
-                when = datetime.fromisoformat(at).timestamp()
-            except ValueError:
+                when = parse_moment(at)
+            except UnitError:
                 continue
             number = int(code) if code.isascii() and code.isdigit() else 0
             yield Attempted(rows.line_num, when, unguarded(email), result, number, unguarded(reply), host)

@@ -12,14 +12,13 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from typing import IO
 
 from bulkmail.campaign import listed
 from bulkmail.commands.suppressions import Changes, changing
 from bulkmail.commands.terminal import progress, say, say_json, tell
 from bulkmail.exit_status import DONE, REFUSED
-from bulkmail.mail import BulkmailError, Problem
+from bulkmail.mail import BulkmailError, Problem, UnitError, parse_moment
 from bulkmail.report import SUPPRESSION_COLUMNS, write_suppressions
 from bulkmail.settings import Settings
 from bulkmail.spool import REASONS, Suppression, is_scope
@@ -96,7 +95,7 @@ class _Read:
                 if entry.wrong:
                     raise ValueError(entry.wrong)  # noqa: TRY301 - one way for all that is wrong
                 about = _about(entry.cells, self._usual)
-            except ValueError as error:
+            except (ValueError, UnitError) as error:
                 self.wrong += 1
                 if len(self.problems) < _MOST_TOLD:
                     self.problems.append(Problem(self._path, entry.line, 1, f"{error}; the line is left out"))
@@ -108,7 +107,7 @@ class _Read:
 
 
 def _about(cells: Mapping[str, str], usual: Suppression) -> Suppression:
-    """Return what a line of an export says of scope, reason, source and time. Raises ValueError."""
+    """Return what a line of an export says of scope, reason, source and time. Raises ValueError and UnitError."""
     if not cells:
         return usual
     scope, reason, source = (
@@ -121,10 +120,7 @@ def _about(cells: Mapping[str, str], usual: Suppression) -> Suppression:
     if about.reason not in REASONS:
         raise ValueError(f"{about.reason!r} is not a reason; write {', '.join(REASONS)}")
     if since := cells.get("since", "").strip():
-        try:
-            about = about._replace(at=datetime.fromisoformat(since).timestamp())
-        except (ValueError, OverflowError):
-            raise ValueError(f"{since!r} is not a time such as 2026-12-01T09:30:00Z") from None
+        about = about._replace(at=parse_moment(since))
     return about
 
 

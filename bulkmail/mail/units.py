@@ -1,9 +1,10 @@
-"""Durations and rates as people write them: ``500ms 30s 10m 2h 3d``, ``100/s``, ``5000/h,burst=10``."""
+"""Durations, rates and moments as they are written: ``500ms 30s 10m 2h 3d``, ``100/s``, ``5000/h,burst=10``."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 
 from bulkmail.mail.errors import UnitError
@@ -46,6 +47,18 @@ def read_duration(text: str) -> float:
     if found is None or unit is None:
         raise UnitError(f"{text!r} is not a duration; write a number and a unit, such as 30 min, 2 hours, 2h or 3 days")
     return parse_duration(found.group(1) + unit)
+
+
+def parse_moment(text: str) -> float:
+    """Return the epoch seconds of a time in a CSV file (ISO 8601), which is UTC where it names no offset.
+
+    Raises UnitError.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise UnitError(f"{text!r} is not a time such as 2026-12-01T09:30:00Z") from None
 
 
 def format_duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -76,6 +77,17 @@ def test_hashes_of_another_spool_are_refused_and_a_copy_of_the_spool_has_them(sp
     assert cli.main(["spool", "backup", "copy"]) == 0
     capsys.readouterr()
     assert "complained" in run(capsys, "check", "x@b.example", "--settings", "other.yaml")
+
+
+def test_a_time_without_an_offset_is_utc(spool, place, capsys, monkeypatch):
+    (place / "in.csv").write_text("email,since\na@a.example,2026-12-01T09:30:00\nb@a.example,2026-12-01T09:30Z\n")
+    with monkeypatch.context() as there:
+        there.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        told = run(capsys, "import", "in.csv")
+    time.tzset()
+    assert told == "2 suppressions were added\n"
+    assert {one.at for one in suppressed(place).values()} == {1796117400.0}
 
 
 @pytest.mark.parametrize(

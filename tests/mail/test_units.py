@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from bulkmail.mail import Rate, UnitError, format_duration, parse_duration, parse_rate, read_duration
+from bulkmail.mail import Rate, UnitError, format_duration, parse_duration, parse_moment, parse_rate, read_duration
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,20 @@ def test_a_rate_knows_its_pace() -> None:
 
 def test_a_part_of_a_rate_has_a_period_of_its_own():
     assert str(Rate(100, 2.5, 3)) == "100/2.5s,burst=3"
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Apia"])
+def test_a_moment_without_an_offset_is_utc_wherever_it_is_read(monkeypatch, zone):
+    some = ("2026-12-01T09:30", " 2026-12-01 09:30:00 ", "2026-12-01T09:30:00.000Z", "2026-12-01T10:30+01:00")
+    with monkeypatch.context() as there:
+        there.setenv("TZ", zone)
+        time.tzset()
+        read = [parse_moment(text) for text in (*some, "2026-12-01")]
+    time.tzset()
+    assert read == [1796117400.0] * 4 + [1796083200.0]
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "0001-01-01T00:00:00+23:59", "01.12.2026"])
+def test_what_is_no_moment_is_told(text):
+    with pytest.raises(UnitError, match="is not a time such as"):
+        parse_moment(text)
