@@ -34,7 +34,6 @@ from bulkmail.delivery import (
     Notifying,
     Pause,
     Planning,
-    Prepared,
     Progress,
     Pulse,
     Reporting,
@@ -62,6 +61,7 @@ from bulkmail.exit_status import STOPPED
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import check_sources, compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
+from bulkmail.order import Order
 from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
 from bulkmail.routing import RELAY, RESOLVER, Routing, provider_names, providers_of, router_of
@@ -79,26 +79,20 @@ COMPOSER = "bulkmail.content.compose:Composer"
 class Incarnation:
     """Made, `open`ed, `work`ed and `close`d once. ``over``: others have declared it over; it stops by itself then.
 
-    ``late``: takes what comes back, and ``control`` what is asked, once opened. ``reload``: reads the settings again.
-    ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file``,
-    ``speed`` and ``come_back``, which has all come back, are a rehearsal's. ``wall``: the machine's clock;
-    ``rng``: its dice.
+    ``settings``: those of now, which may be others than those of the ``order``. ``late``: takes what comes back, and
+    ``control`` what is asked, once opened. ``reload``: reads the settings again. ``ca_file``, and ``come_back``, which
+    has all come back, are a rehearsal's. ``wall``: the machine's clock; ``rng``: its dice.
     """
 
     def __init__(
         self,
         reactor: Any,
         settings: Settings,
+        order: Order,
         *,
         wall: WallClock,
         rng: Random,
         reload: Callable[[], Changes] | None = None,
-        prepared: Prepared | None = None,
-        watch: str | None = None,
-        once: bool = False,
-        accept_changes: bool = False,
-        rehearsal: bool = False,
-        speed: float = 1.0,
         ca_file: str | None = None,
         come_back: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -107,10 +101,9 @@ class Incarnation:
         self._reload = reload
         self._machine = settings.machine.name or own_name()
         self._wall, self._rng = wall, rng
-        self._prepared, self._watch = prepared, watch
-        self._once, self._accept_changes, self._rehearsal = once, accept_changes, rehearsal
-        self._speed, self._ca_file, self._come_back = speed, ca_file, come_back if rehearsal else None
-        self._clocks = Clocks(reactor, wall, speed)
+        self._prepared, self._order, self._rehearsal = order.prepared, order, order.rehearse
+        self._ca_file, self._come_back = ca_file, come_back if order.rehearse else None
+        self._clocks = Clocks(reactor, wall, order.speed)
         self._pause = Pause(self._clocks)
         self._parts: Assembly | None = None
         self._campaigns: Campaigns | None = None
@@ -142,7 +135,7 @@ class Incarnation:
             await self._campaigns.stop()
             return STOPPED
         asking = None if self._rehearsal else self._approving
-        status = await sent(self._campaigns, asking, self._prepared, accept_changes=self._accept_changes)
+        status = await sent(self._campaigns, asking, self._prepared, accept_changes=self._order.accept_changes)
         campaign = self._prepared.campaign
         if self._rehearsal:
             _log.info("the rehearsal's report: {folder}/rehearsal/", folder=campaign.folder, campaign=campaign.name)
@@ -203,7 +196,7 @@ class Incarnation:
             self.late.start()
         reactor, wall, name, reload = self.reactor, self._clocks.wall, self._machine, self._reload
         self.control = open_control(reactor, lambda: self.settings, name, wall, campaigns, router, spool, reload)
-        checking, root = self._checking, self._watch
+        checking, root = self._checking, self._order.watch
         self._approving, self._watching = folders(reactor, self.settings, spool, campaigns, checking, root)
 
     def apply(self, settings: Settings) -> bool:
@@ -262,7 +255,7 @@ class Incarnation:
             remembering=sync,
             compose=compose,
             stop_within=self.settings.stop_within,
-            once=self._once,
+            once=self._order.once,
             rehearsal=self._rehearsal,
             suppress=list(self.settings.suppress),
             scratch=scratch,
@@ -330,7 +323,7 @@ class Incarnation:
         return router
 
     async def _open_resolver(self) -> Any:
-        options = resolver_options(self.settings, self._speed)
+        options = resolver_options(self.settings, self._order.speed)
         self._resolver = ResolverProcess(self.reactor, RESOLVER, options)
         self._resolver.start()
         return self._resolver.ask

@@ -15,8 +15,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -35,6 +33,7 @@ from bulkmail.incarnation import Incarnation
 from bulkmail.logs import ServiceLog
 from bulkmail.machine import check_room, own_name
 from bulkmail.mail import OwnFault, Problem, Refused, WrongState
+from bulkmail.order import Order
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.settings import Changes, Settings, changes, without_restart
 
@@ -44,33 +43,11 @@ if TYPE_CHECKING:
 
 _log = Logger("bulkmail")
 
-SPEED = 600.0
 _GARBAGE = (3_000, 0, 735)
 _TRY_AGAIN = 5.0
 _LOOK_AGAIN = 0.1
 _ANSWERED = 0.1
 _FOR_PEOPLE = 0o755
-
-
-@dataclass
-class Order:
-    """What was asked for on the command line, checked: one campaign, or a folder of them to watch.
-
-    ``again`` reads and checks the settings once more, for a reload, and ``prepare`` the campaign with settings; both
-    raise Refused. None where nothing can be reloaded.
-    """
-
-    settings: Settings
-    prepared: Prepared | None = None
-    watch: str | None = None
-    rehearse: bool = False
-    speed: float = SPEED
-    once: bool = False
-    accept_changes: bool = False
-    foreground: bool = True
-    problems: list[Problem] = field(default_factory=list)
-    again: Callable[[], Settings] | None = None
-    prepare: Callable[[Settings], Prepared | None] = lambda _: None
 
 
 def seek_garbage_briefly() -> None:
@@ -103,7 +80,6 @@ class Bulkmail(Service):
         self._stop_asked = 0
         self._next: tuple[Settings, Prepared | None] | None = None  # for the next incarnation
         self._before: tuple[Settings, Prepared | None] | None = None  # while it is not known whether that one opens
-        self._speed = 1.0
         self._ca_file: str | None = None
         self._wall = WallClock(time.time, time.monotonic)
         self._listening = Listening(reactor, own_name)
@@ -207,19 +183,13 @@ class Bulkmail(Service):
                 return STOPPED
 
     def _begin(self) -> Incarnation:
-        order = self.order
         return Incarnation(
             self.reactor,
             self.settings,
+            self.order,
             wall=self._wall,
             rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
-            prepared=order.prepared,
-            watch=order.watch,
-            once=order.once,
-            accept_changes=order.accept_changes,
-            rehearsal=order.rehearse,
             reload=self.reload,
-            speed=self._speed,
             ca_file=self._ca_file,
             come_back=self._come_back,
         )
@@ -262,14 +232,13 @@ class Bulkmail(Service):
             _log.warn("{problem}", problem=problem)
         if order.rehearse:
             assert order.prepared is not None
-            self._speed = order.speed
             place = _emptied(order.prepared.campaign.opened)
             back = self.settings.inbound is not None or self.settings.public is not None
             received = place.subfolder("received", _FOR_PEOPLE)
-            self._world = WorldProcess(self.reactor, received, self._speed, back=back)
+            self._world = WorldProcess(self.reactor, received, order.speed, back=back)
             where = await self._world.start()
             self._ca_file = where.ca
-            self.settings = rehearsed(self.settings, where, os.path.join(place.path, ".spool"), self._speed)
+            self.settings = rehearsed(self.settings, where, os.path.join(place.path, ".spool"), order.speed)
         check_room(self.settings.place, order.prepared, here=not self.settings.shared)
 
     async def _stop(self) -> None:

@@ -27,7 +27,7 @@ from bulkmail.spool import in_use
 
 if TYPE_CHECKING:
     from bulkmail.delivery import Prepared
-    from bulkmail.service import Order
+    from bulkmail.order import Order
 
 WHAT = "give one of -c campaign.yaml and --watch folder"
 _NEITHER = (
@@ -166,7 +166,7 @@ def order_of(options: Options, cwd: str) -> Order:
         holder = in_use(settings.place)
         if holder:
             raise BulkmailError(f"{settings.place} is in use by process {holder}; stop that one, or use another spool")
-    from bulkmail.service import SPEED, Order  # noqa: PLC0415 - see _checked_apart
+    from bulkmail.order import SPEED, Order  # noqa: PLC0415 - see _checked_apart
 
     if prepared is not None and not options["rehearse"]:
         _look_ahead(options, settings, prepared)
@@ -175,7 +175,7 @@ def order_of(options: Options, cwd: str) -> Order:
         prepared=prepared,
         watch=None if options["watch"] is None else os.path.abspath(os.path.join(cwd, options["watch"])),
         rehearse=bool(options["rehearse"]),
-        speed=SPEED if options["speed"] is None else options["speed"],
+        speed=(options["speed"] or SPEED) if options["rehearse"] else 1.0,
         once=bool(options["once"]),
         accept_changes=bool(options["accept-changes"]),
         foreground=foreground(),

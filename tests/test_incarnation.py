@@ -13,6 +13,7 @@ from bulkmail import incarnation as module
 from bulkmail.delivery import WallClock
 from bulkmail.incarnation import Incarnation
 from bulkmail.mail import OwnFault
+from bulkmail.order import Order
 from bulkmail.settings import Settings
 
 
@@ -78,7 +79,8 @@ PREPARED = SimpleNamespace(campaign=SimpleNamespace(folder="/c", name="spring"),
 
 def begun(reactor, settings=None, **more):
     wall = WallClock(time.time, reactor.seconds)
-    return Incarnation(reactor, settings or Settings(), wall=wall, rng=Random(1), **more)
+    settings = settings or Settings()
+    return Incarnation(reactor, settings, Order(settings, **more), wall=wall, rng=Random(1))
 
 
 class Scene:

@@ -15,7 +15,8 @@ from twisted.logger import ILogObserver, Logger
 from bulkmail import service as module
 from bulkmail.logs import ServiceLog
 from bulkmail.mail import OwnFault, Problem, Refused, WrongState
-from bulkmail.service import Bulkmail, Order
+from bulkmail.order import Order
+from bulkmail.service import Bulkmail
 from bulkmail.settings import Public, Settings
 
 

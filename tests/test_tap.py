@@ -8,7 +8,8 @@ from twisted.python.usage import UsageError
 
 from bulkmail import tap as module
 from bulkmail.mail import BulkmailError, Refused
-from bulkmail.service import SPEED, Bulkmail
+from bulkmail.order import SPEED
+from bulkmail.service import Bulkmail
 from bulkmail.tap import Options, foreground, makeService, order_of
 from tests.retrying import RetryPlan
 from tests.spring import YAML, write_spring
@@ -65,13 +66,18 @@ def test_the_speed_of_a_rehearsal(given, speed):
     assert parsed(*arguments)["speed"] == speed
 
 
+@pytest.mark.parametrize(("given", "speed"), [((), SPEED), (("--speed", "60"), 60.0)])
+def test_an_order_to_rehearse_has_a_speed(place, given, speed):
+    assert order_of(parsed("-c", "spring", "--rehearse", *given), str(place)).speed == speed
+
+
 def test_an_order_has_absolute_paths_and_opens_nothing(place):
     before = sorted(os.listdir(place))
     order = order_of(parsed("-c", "spring/campaign.yaml", "--once"), str(place))
     assert order.prepared.campaign.folder == str(place / "spring")
     assert order.settings.spool == str(place / "spool")
     assert (order.once, order.rehearse, order.accept_changes, order.watch) == (True, False, False, None)
-    assert order.speed == SPEED
+    assert order.speed == 1.0
     assert sorted(os.listdir(place)) == before
 
 

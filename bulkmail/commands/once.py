@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from bulkmail.delivery import Prepared, WallClock
 from bulkmail.incarnation import Incarnation
 from bulkmail.mail import RecipientRow
+from bulkmail.order import Order
 from bulkmail.settings import Settings
 from bulkmail.spool import open_reader
 
@@ -98,10 +99,9 @@ class _Sending:
         incarnation = self._incarnation = Incarnation(
             self._reactor,
             settings,
+            Order(settings, prepared, once=True),
             wall=WallClock(time.time, time.monotonic),
             rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
-            prepared=prepared,
-            once=True,
         )
         late = self._reactor.callLater(self._within, lambda: ensureDeferred(incarnation.stop()))
         try:
