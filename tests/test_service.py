@@ -120,6 +120,7 @@ class Scene:
 
 @pytest.fixture
 def scene(monkeypatch):
+    monkeypatch.setattr(module.signal, "getsignal", lambda _: signal.SIG_DFL)  # not what the suite was started with
     return lambda **options: Scene(monkeypatch, **options)
 
 
