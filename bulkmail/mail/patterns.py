@@ -21,7 +21,6 @@ from bulkmail.mail.groups import provider_behind
 JUDGED = 300  # characters of a reply
 _MOST_WAYS = 1_000_000  # some milliseconds
 _ENDLESS = float("inf")
-_NO_REFUSAL = re.compile(r"\^?[0-36-9]\d\d(?:\D|$)", re.ASCII)
 
 
 class Pattern(NamedTuple):
@@ -81,9 +80,8 @@ def parse_pattern(written: str) -> Pattern:
         raise BulkmailError("must be a text of the reply, such as TSS04, or an expression between slashes")
     if len(text) > JUDGED:
         raise BulkmailError(f"can never match: the first {JUDGED} characters of a reply are judged, and this is longer")
-    if _NO_REFUSAL.match(text):
-        raise BulkmailError(f"can never match: only refusals are looked at, whose codes begin with 4 or 5 ({text[:3]})")
-    return Pattern(written, text, re.compile(re.escape(text), re.IGNORECASE))
+    alphabet = re.ASCII if text.isascii() else re.UNICODE  # whose upper and lower case are alike
+    return Pattern(written, text, re.compile(re.escape(text), re.IGNORECASE | alphabet))
 
 
 def _expression(source: str) -> re.Pattern[str]:
@@ -94,8 +92,6 @@ def _expression(source: str) -> re.Pattern[str]:
             compiled, parsed = re.compile(source, flags), parser.parse(source, flags)
     except (re.error, OverflowError, RecursionError, Warning) as error:
         raise BulkmailError(f"is no regular expression: {error}") from None
-    if _NO_REFUSAL.match(source):
-        raise BulkmailError("can never match: only refusals are looked at, whose codes begin with 4 or 5")
     if parsed.getwidth()[0] > JUDGED:
         raise BulkmailError(f"can never match: the first {JUDGED} characters of a reply are judged, and it needs more")
     if JUDGED * _ways(parsed) > _MOST_WAYS:

@@ -17,8 +17,11 @@ from pydantic import (
 )
 
 from bulkmail.mail import BulkmailError, Category, Divided, Pattern, Rate, Scope, UnitError, parse_pattern, parse_rate
+from bulkmail.settings.automaton import Comparisons, line_for
 from bulkmail.settings.values import Count, Domain, Seconds, preset, suffix
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section
+
+_MOST_STEPS = 200_000  # to compare all rules with each other, half a second
 
 
 def _divided(value: Any) -> Divided | None:
@@ -51,9 +54,11 @@ def _connections(value: Any) -> int | Divided:
 
 def _pattern(text: str) -> str:
     try:
-        parse_pattern(text)
+        pattern = parse_pattern(text)
     except BulkmailError as error:
         raise ValueError(str(error)) from None
+    if line_for(pattern) is None:
+        raise ValueError("can never match: what is looked at are refusals in one line, such as 451 4.7.1 try later")
     return text
 
 
@@ -165,9 +170,10 @@ def never(rules: Sequence[CountsWords], *, ladders: bool = True) -> Iterable[tup
 
     ``ladders``: rules with the same scope and words stand for more and more times, and each counts.
     """
+    comparisons = Comparisons(_MOST_STEPS)
     for number, rule in enumerate(rules):
         for earlier, other in enumerate(rules[:number], 1):
-            if not (other.scope.holds(rule.scope) and other.pattern.covers(rule.pattern)):
+            if not (other.scope.holds(rule.scope) and comparisons.hides(other.pattern, rule.pattern)):
                 continue
             words = f"rule {earlier} ({other.pattern.written}) matches all that it matches, and the first one counts"
             if not ladders or (other.scope, other.pattern.written) != (rule.scope, rule.pattern.written):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.mail import Divided, Refused
-from bulkmail.settings import load_settings
+from bulkmail.mail import Divided, Refused, Scope, parse_pattern
+from bulkmail.settings import load_settings, never
+from bulkmail.settings.automaton import line_for
 from bulkmail.settings.rules import CATEGORIES
+from bulkmail.shaping import SHIPPED_RULES, Rule, RuleAction
 
 
 def told(tmp_path, text):
@@ -40,7 +42,10 @@ def test_one_as_the_documentation_has_it(tmp_path):
     ("rules", "said"),
     [
         ("{provider: yaho, match: a, do: {rest: 1m}}", "bulkmail.yaml:3:18: shaping.rules[0].provider: can never act"),
-        ("{match: 250 ok, do: {rest: 1m}}", "bulkmail.yaml:3:15: shaping.rules[0].match: can never match"),
+        ("{match: /^250/, do: {rest: 1m}}", "bulkmail.yaml:3:15: shaping.rules[0].match: can never match"),
+        ("{match: /a^b/, do: {rest: 1m}}", "[0].match: can never match: what is looked at are refusals in one line"),
+        ("{match: '/a\\nb/', do: {rest: 1m}}", "shaping.rules[0].match: can never match"),
+        ("{match: /^busy/, do: {rest: 1m}}", "shaping.rules[0].match: can never match"),
         ("{match: /(a+)+/, do: {rest: 1m}}", "bulkmail.yaml:3:15: shaping.rules[0].match: may take long"),
         ("{match: a, do: {}}", "bulkmail.yaml:3:22: shaping.rules[0].do: says nothing to do; give one of rate"),
         ("{match: a, do: {rate: /1}}", "shaping.rules[0].do.rate: '/1' must divide by 2"),
@@ -62,6 +67,10 @@ def test_what_can_never_act_is_told_where_it_stands(tmp_path, rules, said):
         ("match: busy", "match: server busy", "[1].match: can never act: rule 1 (busy) matches all that it matches"),
         ("match: busy", "provider: yahoo, match: busy", "[1].match: can never act: rule 1"),
         ("match: busy, times: 3", "match: busy, times: 3", "[1].times: can never act: rule 1 has the same words"),
+        ("match: busy", "match: /BUSY now/", "[1].match: can never act: rule 1 (busy) matches all that it matches"),
+        ("match: /busy|slow/", "match: busy", "[1].match: can never act: rule 1 (/busy|slow/)"),
+        ("match: /./", "provider: yahoo, match: busy, times: 9", "[1].match: can never act: rule 1 (/./)"),
+        ("match: busy", "match: /busy/, times: 9", "[1].match: can never act: rule 1 (busy)"),
         ("mx: example.com, match: /a/", "mx: mx.example.com, match: /a/", "[1].match: can never act"),
     ],
 )
@@ -77,6 +86,8 @@ def test_a_rule_in_the_shadow_of_an_earlier_one_is_told(tmp_path, first, second,
     ("first", "second"),
     [
         ("match: server busy", "match: busy"),
+        ("match: 100 messages", "match: '/^452 .{0,20}messages/'"),
+        ("provider: yahoo, match: /./", "match: busy"),
         ("match: busy, times: 3", "match: busy, times: 9"),
         ("provider: yahoo, match: busy", "match: busy"),
         ("provider: yahoo, match: busy", "provider: [yahoo, apple], match: busy"),
@@ -90,9 +101,22 @@ def test_what_can_act_is_taken(tmp_path, first, second):
     assert len(load_settings(str(path)).shaping.rules) == 2
 
 
+def test_none_of_the_shipped_rules_is_in_the_shadow_of_another():
+    assert list(never(SHIPPED_RULES)) == []
+    assert all(line_for(rule.pattern) for rule in SHIPPED_RULES)
+
+
+def test_many_rules_are_compared_in_few_steps():
+    rules = [Rule("", Scope(), parse_pattern(f"/a.{{0,{n}}}b/"), RuleAction()) for n in range(60, 0, -1)]
+    found = [number for number, _, _ in never(rules)]
+    assert 1 <= len(found) < len(rules) - 1, "of the others nothing is said: there are no steps left"
+
+
 def test_a_judgement_in_the_shadow_is_told_and_an_unknown_category(tmp_path):
     text = "classification:\n  - {match: busy, category: quota}\n  - {match: busy, category: policy}\n"
     assert "bulkmail.yaml:3:13: classification[1].match: can never act" in told(tmp_path, text)
+    text = "classification:\n  - {match: /^2/, category: quota}\n"
+    assert "bulkmail.yaml:2:13: classification[0].match: can never match" in told(tmp_path, text)
     assert "must be" in told(tmp_path, "classification:\n  - {match: busy, category: nothing}\n")
     assert "there is no provider 'x'" in told(
         tmp_path, "classification:\n  - {provider: x, match: busy, category: quota}\n"
