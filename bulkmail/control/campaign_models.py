@@ -44,6 +44,8 @@ class SiteWaitAnswer(Answer):
 class CampaignAnswer(Answer):
     """One campaign. ``rate`` (deliveries a second since this start) and ``seconds_left`` only while it is sent.
 
+    ``in_flight``: how many of its messages are on connections of this process now, by provider; null where it is not
+    sent.
     ``report_whole``: it has ended, and its last report was written to its end. ``late``: how many came back later,
     unsubscribed, complained. ``clicks``: of people and of scanners; null where they are not counted.
     """
@@ -62,6 +64,7 @@ class CampaignAnswer(Answer):
     late: Counts
     clicks: Counts | None
     holds: list[HoldAnswer]
+    in_flight: Counts | None
     rate: float | None
     seconds_left: int | None
     waiting_sites: list[SiteWaitAnswer]

@@ -154,6 +154,7 @@ def _campaign(
         "late": stands.late._asdict(),
         "clicks": _clicks(stands.clicks),
         "holds": [_hold(hold) for hold in holds],
+        "in_flight": None if known is None else {one or "other": count for one, count in known.in_flight.items()},
         "rate": None if known is None else round(known.rate, 1),
         "seconds_left": None if known is None else known.seconds_left,
         "waiting_sites": waiting,

@@ -153,7 +153,7 @@ class Showing:
             "counts": counts_of(found["by_status"]),
             "categories": categories_of(found["by_category"]),
             "shown": [status for status in SHOWN if status == "delivered" or found["by_status"].get(status)],
-            "matrix": matrix(found["by_provider"], providers, recent["providers"]),
+            "matrix": matrix(found["by_provider"], providers, recent["providers"], found["in_flight"]),
             "recent": recent,
             "holds": holds_of([found]),
             "waiting": found["waiting_sites"],

@@ -118,15 +118,18 @@ def matrix(
     by_provider: Mapping[str, Mapping[str, int]],
     providers: Iterable[Mapping[str, Any]],
     recent: Iterable[Mapping[str, Any]],
+    in_flight: Mapping[str, int] | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row for each provider of a campaign, the largest first.
 
     ``providers``: the known ones as they are now, over all campaigns; ``recent``: what came of the last attempts.
+    ``in_flight``: messages on connections now, by provider; None where the campaign is not sent.
     """
     known = {one["provider"]: one for one in providers}
     lasts = {one["provider"]: one for one in recent}
     rows = []
-    for provider, counts in by_provider.items():
+    for provider in dict.fromkeys((*by_provider, *(in_flight or ()))):
+        counts = by_provider.get(provider, {})
         now, last = known.get(provider), lasts.get(provider, {"last": 0, "delivered": 0})
         tried, delivered = last["last"], last["delivered"]
         rows.append(
@@ -136,6 +139,7 @@ def matrix(
                 "all": sum(counts.values()),
                 "light": light(tried, delivered),
                 "last": f"{delivered} of {tried}",
+                "in_flight": None if in_flight is None else in_flight.get(provider, 0),
                 "open": None if now is None else now["open"],
                 "rate": "" if now is None else now["rate"],
                 "pace": None if now is None else round(now["rate_factor"] * 100),

@@ -155,13 +155,14 @@ def test_a_pause_is_told_and_so_is_one_at_a_provider(spool):
 def test_what_a_living_process_says_comes_first(spool):
     _, reader, _ = spool
     doing = situation(Standing(state="running", alive=True, fault="no resolver"), NOW)
-    live = {"spring": LiveCampaign(doing, 12.34, 9)}
+    live = {"spring": LiveCampaign(doing, 12.34, 9, {"google": 3, "": 1})}
     site = LiveSite(
         "mx.a.example", "mx.a.example~1", "", "suspended", "421 no", NOW - 60, NOW + 60, 0, 0, 0, "suspended"
     )
     (found,) = told(reader, live=live, sites=[site])
     assert found["situation"] == plain_situation(doing)
     assert (found["rate"], found["seconds_left"]) == (12.3, 9)
+    assert found["in_flight"] == {"google": 3, "other": 1}
     assert found["waiting_sites"] == [
         {"site": "mx.a.example", "why": "421 no", "since": stamp(NOW - 60), "until": stamp(NOW + 60)}
     ]

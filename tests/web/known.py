@@ -32,6 +32,7 @@ def campaign(name: str = "spring", word: str = "sending", **changed: Any) -> dic
         "late": {"returned": 0, "unsubscribed": 0, "complained": 0},
         "clicks": {"people": 3, "scanners": 1},
         "holds": [],
+        "in_flight": {"google": 7, "yahoo": 1},
         "rate": 12.5,
         "seconds_left": 7500,
         "waiting_sites": [{"site": "mx.example", "why": f"421 {HOSTILE}", "since": AT, "until": AT}],

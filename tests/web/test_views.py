@@ -96,7 +96,12 @@ def test_a_provider_has_its_counts_its_light_and_its_pace():
     assert [row["provider"] for row in rows] == ["google", "a"]
     assert (rows[0]["light"], rows[0]["last"], rows[0]["open"], rows[0]["pace"]) == ("wrong", "12 of 50", 1, 50)
     assert [rows[0][status] for status in SHOWN] == [5, 0, 0, 2, 0, 0]
-    assert (rows[1]["light"], rows[1]["open"]) == ("over", None)
+    assert (rows[1]["light"], rows[1]["open"], rows[1]["in_flight"]) == ("over", None, None)
+
+
+def test_a_provider_has_what_is_in_flight_before_anything_came_of_it():
+    rows = matrix({"a": {"delivered": 1}, "b": {"delivered": 9}}, [], [], {"a": 3, "c": 2})
+    assert [(row["provider"], row["in_flight"]) for row in rows] == [("b", 0), ("a", 3), ("c", 2)]
 
 
 def test_a_site_that_two_campaigns_wait_for_is_told_once():

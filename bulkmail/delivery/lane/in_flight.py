@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.message import Message
+from bulkmail.delivery.run import Run
 from bulkmail.mail import Outcome
 from bulkmail.net import LiveConnection
 from bulkmail.shaping import TransactionResult
@@ -47,7 +49,7 @@ class InFlight:
         self.messages = 0
         self._clocks = clocks
         self._notify = notify
-        self._on: dict[LiveConnection, int] = {}  # transactions with unsettled recipients
+        self._on: dict[LiveConnection, list[Shipment]] = {}  # transactions with unsettled recipients
 
     @property
     def connections(self) -> int:
@@ -56,7 +58,12 @@ class InFlight:
 
     def on(self, connection: LiveConnection) -> int:
         """Return the number of transactions on this connection."""
-        return self._on.get(connection, 0)
+        return len(self._on.get(connection, ()))
+
+    def by_run(self) -> Counter[Run]:
+        """Return how many messages of each campaign they are."""
+        on = [shipment.messages for shipments in self._on.values() for shipment in shipments]
+        return Counter(message.run for messages in on for message in messages if message is not None)
 
     def submit(self, connection: LiveConnection, group: Sequence[Message]) -> Unsendable | None:
         """Hand the group over as the transaction under way; what cannot be sent comes back (see `_hand_over`)."""
@@ -82,10 +89,10 @@ class InFlight:
         self.messages -= count
         shipment.unsettled -= count
         if not shipment.unsettled:
-            if self._on[connection] == 1:
+            left = self._on[connection]
+            left.remove(shipment)
+            if not left:
                 del self._on[connection]
-            else:
-                self._on[connection] -= 1
 
     def _hand_over(
         self, connection: LiveConnection, group: Sequence[Message], give: Callable[[Transaction], None]
@@ -101,7 +108,7 @@ class InFlight:
         if self._notify:
             envelope_id = first.run.token(first.claimed.number) if len(group) == 1 else _of_several(group)
         transaction = Transaction(first.sender, recipients, first.wire, shipment, self._notify, envelope_id, plain=True)
-        self._on[connection] = self._on.get(connection, 0) + 1
+        self._on.setdefault(connection, []).append(shipment)
         self.messages += shipment.unsettled
         try:
             give(transaction)

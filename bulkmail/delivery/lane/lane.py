@@ -84,7 +84,7 @@ class Lane:
         self._now, self._scaled, self._pause = clocks.now, clocks.scaled, pause
         self.wakeup = wakeup = Wakeup(clocks.reactor, self.dispatch)
         self.wake = wakeup.now  # decide again in the next turn
-        self._in_flight = in_flight = InFlight(clocks, settings.reports_asked)
+        self.under_way = in_flight = InFlight(clocks, settings.reports_asked)
         self.backlog = backlog = Backlog(
             site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=wakeup
         )
@@ -147,12 +147,12 @@ class Lane:
     @property
     def in_flight(self) -> int:
         """Messages handed to a connection and not settled."""
-        return self._in_flight.messages
+        return self.under_way.messages
 
     @property
     def connections(self) -> int:
         """Open connections."""
-        return len(self._idle) + self._in_flight.connections
+        return len(self._idle) + self.under_way.connections
 
     @property
     def starved(self) -> bool:
@@ -167,7 +167,7 @@ class Lane:
     @property
     def may_send(self) -> bool:
         """Whether anything may be sent now: no pause, no suspension, no probe under way."""
-        site, sent = self.suspension, self._in_flight.messages
+        site, sent = self.suspension, self.under_way.messages
         return not (self._pause.paused or site.until > self._now() or (site.probing and sent))
 
     @property
@@ -197,7 +197,7 @@ class Lane:
                 self._perform(action, now)
                 if type(action) is not Submit and type(action) is not Quit:
                     break  # at most one connection is opened in a turn
-            if not (self.suspension.probing and self._in_flight.messages):
+            if not (self.suspension.probing and self.under_way.messages):
                 self.backlog.supplier.below_target()
         self._idle.offer()
 
@@ -207,7 +207,7 @@ class Lane:
                 self._slots.use_permit()
                 self._idle.discard(connection, now)
                 self._hand_over(connection, now, behind=False)
-                if connection.ready and not self._in_flight.on(connection):
+                if connection.ready and not self.under_way.on(connection):
                     self._idle.add(connection, now)
             case Quit(connection):
                 self.let_go(connection)
@@ -223,7 +223,7 @@ class Lane:
         offered, slots = connection.capabilities, self._slots
         most = 1 if self.suspension.probing else min(self.quirks.recipients, offered.recipients or MOST_TOGETHER)
         group: list[Message] = together(self.ready, most, offered.domains, lambda: slots.take_permit(connection, now))
-        give = self._in_flight.submit_behind if behind else self._in_flight.submit
+        give = self.under_way.submit_behind if behind else self.under_way.submit
         unsendable = give(connection, group)
         if unsendable is not None:
             self.backlog.not_submitted(unsendable)
@@ -250,7 +250,7 @@ class Lane:
             return
         if connection in self._listener.spent or self._limiter.limiter.surplus:
             return
-        on_wire = self._in_flight.on(connection)
+        on_wire = self.under_way.on(connection)
         if not may_pipeline(ready[0], connection, self.quirks, self.send_window, on_wire, now):
             return
         if self._slots.take_permit(connection, now):
@@ -288,7 +288,7 @@ class Lane:
 
     def abort(self) -> None:
         """Cut what is still in flight: an unanswered dot becomes ambiguous, the rest was not sent."""
-        self._in_flight.abort()
+        self.under_way.abort()
 
     def retire(self) -> bool:
         """Close the lane and release its limiter if it has nothing left to do; whether it was."""

@@ -6,6 +6,7 @@ Nothing is stored here and nothing decided: each answer is made from the parts w
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -25,11 +26,15 @@ from bulkmail.shaping import Limiter
 
 
 class LiveCampaign(NamedTuple):
-    """A campaign that is being sent. ``rate``: outcomes a second since this start; ``seconds_left`` None: not known."""
+    """A campaign that is being sent. ``rate``: outcomes a second since this start; ``seconds_left`` None: not known.
+
+    ``in_flight``: how many messages are on connections, by provider ("" for sites of none).
+    """
 
     situation: Situation
     rate: float
     seconds_left: int | None
+    in_flight: Mapping[str, int] = {}
 
 
 class LiveSite(NamedTuple):
@@ -108,11 +113,18 @@ class Live:
 
     def campaigns(self) -> dict[str, LiveCampaign]:
         """Return the campaigns that are being sent, by name."""
-        return {run.name: self._campaign(run) for run in self._feeder.runs.values() if not run.over}
+        flying: dict[Run, Counter[str]] = {}
+        for lane in self._feeder.open_queues.open_lanes:
+            if lane.in_flight:
+                for run, count in lane.under_way.by_run().items():
+                    flying.setdefault(run, Counter())[lane.site.provider] += count
+        return {
+            run.name: self._campaign(run, flying.get(run, {})) for run in self._feeder.runs.values() if not run.over
+        }
 
-    def _campaign(self, run: Run) -> LiveCampaign:
+    def _campaign(self, run: Run, in_flight: Mapping[str, int]) -> LiveCampaign:
         progress = self.progress
-        return LiveCampaign(progress.situation(run), progress.rate(run), progress.seconds_left(run))
+        return LiveCampaign(progress.situation(run), progress.rate(run), progress.seconds_left(run), in_flight)
 
     def sites(self, most: int | None = None, provider: str | None = None) -> list[LiveSite]:
         """Return the sites that are being sent to, the busiest first.

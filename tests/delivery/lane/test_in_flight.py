@@ -55,6 +55,19 @@ def test_from_being_handed_over_to_its_outcome(made):
     assert (in_flight.messages, in_flight.connections, in_flight.on(conn)) == (0, 0, 0)
 
 
+def test_what_is_in_flight_is_known_by_campaign(made):
+    in_flight, conn = made.in_flight, FakeConnection()
+    first, second, third = (made.message(name) for name in "abc")
+    first.run, second.run, third.run = "spring", "spring", "autumn"
+    assert in_flight.by_run() == {}
+    in_flight.submit(conn, [first])
+    in_flight.submit_behind(conn, [second, third])
+    in_flight.submit(FakeConnection(), [third])
+    assert in_flight.by_run() == {"spring": 2, "autumn": 2}
+    in_flight.settled(conn, conn.given[1].context, 0)
+    assert in_flight.by_run() == {"spring": 1, "autumn": 2}
+
+
 def test_a_report_is_to_repeat_the_token_of_the_row_or_of_the_message_that_several_get(made):
     in_flight, conn = InFlight(SimpleNamespace(wall=lambda: 5.0, now=lambda: 9.0), "FAILURE"), FakeConnection()
     first, second, elsewhere = (made.message(name, domain=f"{name}.x") for name in "aab")

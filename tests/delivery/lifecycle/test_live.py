@@ -80,3 +80,12 @@ def test_the_hosts_that_were_met_are_told(one):
     where = one.site("google.example", "192.0.2.1", provider="google")
     one.connector.met.ready(where, ANY_SOURCE, Peer("mx.google.com", "192.0.2.1"))
     assert [host.host for host in live.hosts("google", 5)] == ["mx.google.com"]
+
+
+def test_what_is_in_flight_is_told_by_provider(one):
+    one.farm.obliging()
+    run = one.campaign({"a.example": 500})
+    one.start()
+    one.until(lambda: one.feeder.open_queues.in_flight, 10)
+    known = one.live.campaigns()[run.name]
+    assert known.in_flight == {"": one.feeder.open_queues.in_flight}
