@@ -110,7 +110,15 @@ def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFa
 def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
     """Return the explanation of a domain that mail cannot be sent to, as `site_models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
-    told: dict[str, Any] = {"of": of, "site": "", "provider": "", "limits": [], "learnt": [], "binds": "no route"}
+    told: dict[str, Any] = {
+        "of": of,
+        "key": "",
+        "site": "",
+        "provider": "",
+        "limits": [],
+        "learnt": [],
+        "binds": "no route",
+    }
     told |= {"hosts": [], "addresses": {}, "ip": "", "tls_policy": "", "policy_problem": "", "warmup": []}
     sentence = f"There is nowhere to send its mail to: {failure.text}. {lasts}."
     return {**told, "since": None, "until": None, "ceiling": None, "sentence": sentence}
@@ -135,6 +143,7 @@ def explain(
         binds, since, until = "warm-up", None, again
     return {
         "of": destination.of,
+        "key": destination.key,
         "site": destination.site,
         "provider": destination.provider,
         "hosts": list(destination.hosts),

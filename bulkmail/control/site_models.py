@@ -115,6 +115,7 @@ class WarmupAnswer(Answer):
 class ExplanationAnswer(Answer):
     """Why a destination is not sent to faster. ``ceiling``: messages an hour by the limits; null where none binds.
 
+    ``key``: of its site; empty for a provider, and where there is nowhere to send its mail to.
     ``addresses``: of each MX host, as far as it was looked up; ``ip``: which IP versions mail is sent over.
     ``tls_policy``: how much TLS is asked for, and by whose word, as in recipients.csv; empty where that is not known.
     ``policy_problem``: why the domain's own policy (MTA-STS) could not be had, and what that means, where it could not.
@@ -122,6 +123,7 @@ class ExplanationAnswer(Answer):
     """
 
     of: str
+    key: str
     site: str
     provider: str
     hosts: list[str]

@@ -269,11 +269,13 @@ class Showing:
         return {"unfetched": found[:_MOST_UNFETCHED], "more_unfetched": len(found) > _MOST_UNFETCHED}
 
     async def _site(self, wanted: Wanted) -> Sheet:
-        key = wanted.path[1]
-        told = await self._ask("explain", query={"of": key})
+        of = wanted.path[1]
+        told = await self._ask("explain", query={"of": of})
         found = await self._ask("campaigns", query={"ended": "0"})
         waiting = [one["campaign"] for one in reversed(found) if "try-now" in possible(one)][:_MOST_TRIED]
-        return Sheet("site", {"key": key, "told": told, "host": first_host(key), "campaigns": waiting})
+        domain = of if of not in (told["site"], told["key"]) and of not in told["hosts"] else ""
+        values = {"key": told["key"], "domain": domain, "host": domain or first_host(told["key"])}
+        return Sheet("site", {**values, "told": told, "campaigns": waiting})
 
     async def _records(self, _wanted: Wanted) -> Sheet:
         found = await self._ask("campaigns", query={"ended": str(_MOST_RECORDS)})

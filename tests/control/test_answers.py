@@ -201,6 +201,8 @@ def test_what_is_explained(asked):
         assert asked("explain", query={"of": of})["binds"] == "receiver"
     assert asked("explain", query={"of": "google"})["provider"] == "google"
     assert asked("explain", query={"of": "google"})["binds"] == "receiver"
+    assert asked("explain", query={"of": "google"})["key"] == ""
+    assert asked("explain", query={"of": "a.example"})["key"].startswith("mx.a.example~")
     assert "NXDOMAIN" in asked("explain", query={"of": "gone.example"})["sentence"]
     with pytest.raises(Exception, match="neither a domain nor an address"):
         asked("explain", query={"of": "gogle"})

@@ -179,6 +179,7 @@ VARIANTS = {
 }
 EXPLAINED: dict[str, Any] = {
     "of": "provider google",
+    "key": "",
     "site": "provider google",
     "provider": "google",
     "hosts": [".google.com"],
@@ -190,6 +191,7 @@ EXPLAINED: dict[str, Any] = {
     "since": None,
     "until": None,
     "ceiling": 3600,
+    "policy_problem": "",
     "warmup": [{"source": HOSTILE, "words": f"day 3 {HOSTILE}"}],
     "sentence": f"Our own limit of the rate binds: {HOSTILE}.",
 }
@@ -242,7 +244,12 @@ class Api:
             later = {**bucket, "at": "2026-12-02T03:32:00.000Z", "delivered": 0, "accepted_ms": None}
             return {"campaign": path["name"], "provider": "", "width": 60, "buckets": [bucket, later]}
         if name == "explain":
-            return EXPLAINED
+            of = query["of"]
+            if of.startswith("provider "):
+                return EXPLAINED
+            key = of if "~" in of else "" if of == "gone.example" else "mx.google.example~1"
+            hosts = ["mx.google.example"] if key else []
+            return {**EXPLAINED, "of": of, "key": key, "site": hosts[0] if key else "", "hosts": hosts}
         if name == "unfetched":
             return [UNFETCHED] * min(int(query["most"]), 1000 if query.get("provider") else 1)
         if name == "hosts_of":

@@ -35,6 +35,7 @@ PAGES = [
     "/holds",
     "/providers",
     "/providers/google",
+    "/sites/gmail.example",
     "/records",
     address("campaigns", NAME, "plots"),
     address("campaigns", NAME, "rows", "bounced"),
@@ -236,6 +237,26 @@ def test_a_site_is_steered_from_the_table_and_from_its_own_page(site):
     assert 'name="site" maxlength="255" value="mx.google.example"' in shown
     assert shown.count("Try those of ") == 3, "the campaigns that have not ended"
     assert "autumn" not in shown
+
+
+def test_a_domain_leads_to_the_page_of_its_site(site):
+    for listed in ("/providers", "/providers/google"):
+        assert f'<a href="{address("sites", HOSTILE)}"><bdi>' in site.ask(listed).body.decode()
+    assert 'href="/sites/gmail.example"' in site.ask("/providers/google").body.decode()
+    shown = site.ask("/sites/gmail.example").body.decode()
+    assert "<h1><bdi>mx.google.example</bdi></h1>" in shown
+    assert "Mail to <bdi>gmail.example</bdi> goes to these servers" in shown
+    assert 'action="/sites/mx.google.example~1/pace"' in shown
+    assert 'name="site" maxlength="255" value="gmail.example"' in shown
+    nowhere = site.ask("/sites/gone.example").body.decode()
+    assert "<h1><bdi>gone.example</bdi></h1>" in nowhere
+    assert "/pace" not in nowhere
+
+
+def test_a_site_has_its_page_for_those_who_only_look(tmp_path):
+    site = Site(tmp_path, Role.LOOK)
+    assert 'href="/sites/mx.google.example~1"' in site.ask("/providers").body.decode()
+    assert 'href="/sites/mx.example"' in site.ask("/holds").body.decode()
 
 
 @pytest.mark.parametrize("action", sorted(NEEDED))
