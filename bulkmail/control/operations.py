@@ -32,13 +32,13 @@ from bulkmail.control.orders import (
     CancelOrder,
     ChooseOrder,
     ForgetAddressesOrder,
+    ForgetOrder,
     Order,
     PaceOrder,
     PauseOrder,
     ReloadOrder,
     RemoveOrder,
     ResumeOrder,
-    SiteOrder,
     SuppressOrder,
     TryNowOrder,
     UnsuppressOrder,
@@ -241,7 +241,12 @@ OPERATIONS = (
         PaceOrder,
     ),
     Operation(
-        "forget", "POST", "/sites/forget", "Forget what was learnt of a site or provider", SiteSteeredAnswer, SiteOrder
+        "forget",
+        "POST",
+        "/sites/forget",
+        "Forget what was learnt of a site or provider",
+        SiteSteeredAnswer,
+        ForgetOrder,
     ),
     Operation(
         "recipients",

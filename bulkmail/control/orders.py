@@ -60,6 +60,12 @@ class SiteOrder(Order):
     who: Name = ""
 
 
+class ForgetOrder(SiteOrder):
+    """``reason``: why; it is told in the log."""
+
+    reason: Words = ""
+
+
 class PaceOrder(SiteOrder):
     """No faster than ``rate`` for ``for_`` (`for` in JSON)."""
 

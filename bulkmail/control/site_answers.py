@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from bulkmail.control.http import Call
-from bulkmail.control.orders import PaceOrder, SiteOrder
+from bulkmail.control.orders import ForgetOrder, PaceOrder, SiteOrder
 from bulkmail.control.overview import stamp
 from bulkmail.control.problems import RequestProblem
 from bulkmail.delivery import MetHost, SiteSteering
@@ -36,8 +36,9 @@ def site_answers(
 
     async def forget(call: Call) -> Any:
         order = call.order
-        assert isinstance(order, SiteOrder)
-        return _told(order, "forgotten", _there(steering).forget(order.of, providers(), order.who))
+        assert isinstance(order, ForgetOrder)
+        count = _there(steering).forget(order.of, providers(), order.who, order.reason)
+        return _told(order, "forgotten", count)
 
     async def hosts_of(call: Call) -> Any:
         name = call.path["name"]

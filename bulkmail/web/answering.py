@@ -39,6 +39,7 @@ _FIELDS = {
     "cancel": ("reason",),
     "try-now": ("provider", "site"),
 }
+_NO_REASON = "no reason given"
 _DIGITS = 13  # of a number of rows in a link
 _NOBODY: Mapping[str, Any] = {"who": "", "role": "", "token": "", "can": ()}
 
@@ -226,6 +227,8 @@ class Pages:
         order = {"of": of, "who": signed.user.name}
         if action == "pace":
             order |= {field: call.form.get(field, "").strip() for field in ("rate", "for")}
+        elif reason := call.form.get("reason", "").strip():
+            order["reason"] = reason
         done = await self._ask(action, order=order)
         _log.info(
             "web: {who} from {client}: {action} {of!r}{at}",
@@ -234,7 +237,7 @@ class Pages:
             action=action,
             of=of,
             **{"provider" if what == "providers" else "site": of},
-            at=f" {order['rate']} for {order['for']}" if action == "pace" else "",
+            at=f" {order['rate']} for {order['for']}" if action == "pace" else f": {order.get('reason', _NO_REASON)}",
         )
         place = address("providers", of) if what == "providers" else address("providers")
         return see_other(f"{place}?done={done['done']}")
@@ -255,7 +258,7 @@ class Pages:
             campaign=name,
             provider=order.get("provider", ""),
             of=told_of,
-            reason=order.get("reason", "no reason given"),
+            reason=order.get("reason", _NO_REASON),
         )
         shown = {"done": done["done"]} if done["done"] in _DONE else {}
         if action == "try-now":
@@ -279,7 +282,9 @@ def _place_of_form(path: tuple[str, ...]) -> str:
     match path:
         case ("campaigns", _, action) if action in _CONFIRMED:
             return address(*path)
-        case ("campaigns" | "providers", name, _):
+        case ("providers" | "sites", _, "forget"):
+            return address(*path)
+        case ("campaigns" | "providers" | "sites", name, _):
             return address(path[0], name)
     return ""
 

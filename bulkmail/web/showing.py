@@ -99,7 +99,9 @@ class Showing:
             ("holds", "", 1): self._holds,
             ("providers", "", 1): self._providers,
             ("providers", "", 2): self._provider,
+            ("providers", "forget", 3): self._forgetting,
             ("sites", "", 2): self._site,
+            ("sites", "forget", 3): self._forgetting,
             ("records", "", 1): self._records,
             ("compare", "", 1): self._compare,
         }
@@ -276,6 +278,14 @@ class Showing:
         domain = of if of not in (told["site"], told["key"]) and of not in told["hosts"] else ""
         values = {"key": told["key"], "domain": domain, "host": domain or first_host(told["key"])}
         return Sheet("site", {**values, "told": told, "campaigns": waiting})
+
+    async def _forgetting(self, wanted: Wanted) -> Sheet:
+        """Show what is lost where a provider's or site's facts are forgotten, before it is done."""
+        what, of, _ = wanted.path
+        if wanted.role < NEEDED["forget"]:
+            raise NoPageError
+        told = await self._ask("explain", query={"of": f"provider {of}" if what == "providers" else of})
+        return Sheet("forget", {"what": what, "of": of, "told": told})
 
     async def _records(self, _wanted: Wanted) -> Sheet:
         found = await self._ask("campaigns", query={"ended": str(_MOST_RECORDS)})

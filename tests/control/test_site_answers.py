@@ -37,10 +37,14 @@ def ask(steering, name, **order):
 def test_the_one_that_steers_sites_is_asked():
     steered = Steered()
     assert ask(steered, "pace", of="mx.a.example", rate="5/s", **{"for": "2 hours"})["done"] == "paced"
-    assert ask(steered, "forget", of="google", who="ann") == {"of": "google", "done": "forgotten", "count": 2}
+    assert ask(steered, "forget", of="google", who="ann", reason="why") == {
+        "of": "google",
+        "done": "forgotten",
+        "count": 2,
+    }
     assert steered.asked == [
         ("pace", "mx.a.example", parse_rate("5/s"), 7200.0, ["google"], ""),
-        ("forget", "google", ["google"], "ann"),
+        ("forget", "google", ["google"], "ann", "why"),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -36,6 +37,8 @@ PAGES = [
     "/providers",
     "/providers/google",
     "/sites/gmail.example",
+    "/sites/gmail.example/forget",
+    "/providers/google/forget",
     "/records",
     address("campaigns", NAME, "plots"),
     address("campaigns", NAME, "rows", "bounced"),
@@ -216,10 +219,16 @@ def test_who_was_put_off_is_tried_now_and_what_stays_back_is_told(site):
 def test_sites_and_providers_are_steered(site):
     done = site.post("/providers/google/pace", rate=" 5/s ", **{"for": "2h"})
     assert (done.status, done.headers[b"Location"]) == (303, b"/providers/google?done=paced")
-    assert site.post(address("sites", NAME, "forget")).headers[b"Location"] == b"/providers?done=forgotten"
+    lost = site.ask("/providers/google/forget").body.decode()
+    assert f"lets us use half; {escape(HOSTILE[:8])}" in lost
+    assert not site.api.asked[1:], "it is confirmed first"
+    forgotten = site.post(address("sites", NAME, "forget"), reason=" a mistake ", rate="not asked for")
+    assert forgotten.headers[b"Location"] == b"/providers?done=forgotten"
+    site.post("/providers/google/forget")
     assert site.api.asked == [
         ("pace", "google", {"of": "google", "who": "ann", "rate": "5/s", "for": "2h"}),
-        ("forget", NAME, {"of": NAME, "who": "ann"}),
+        ("forget", NAME, {"of": NAME, "who": "ann", "reason": "a mistake"}),
+        ("forget", "google", {"of": "google", "who": "ann"}),
     ]
     assert b"Done: paced." in site.ask("/providers/google?done=paced").body
     assert b"Done: forgotten." in site.ask("/providers?done=forgotten").body
@@ -231,7 +240,7 @@ def test_a_site_is_steered_from_the_table_and_from_its_own_page(site):
         table = site.ask(listed).body.decode()
         assert f'href="{place}#pace"' in table
         assert f'href="{place}#try-now"' in table
-        assert f'formaction="{place}/forget"' in table
+        assert f'href="{place}/forget"' in table
     shown = site.ask(place).body.decode()
     assert f'action="{place}/pace"' in shown
     assert 'name="site" maxlength="255" value="mx.google.example"' in shown
@@ -257,6 +266,7 @@ def test_a_site_has_its_page_for_those_who_only_look(tmp_path):
     site = Site(tmp_path, Role.LOOK)
     assert 'href="/sites/mx.google.example~1"' in site.ask("/providers").body.decode()
     assert 'href="/sites/mx.example"' in site.ask("/holds").body.decode()
+    assert site.ask("/sites/mx.google.example~1/forget").status == 404
 
 
 @pytest.mark.parametrize("action", sorted(NEEDED))
@@ -305,6 +315,8 @@ def test_what_the_service_refuses_is_told_in_its_own_words(site):
         (address("campaigns", NAME, "pause"), address("campaigns", NAME, "pause")),
         ("/campaigns/spring/resume", "/campaigns/spring"),
         ("/providers/google/pace", "/providers/google"),
+        ("/sites/mx.google.example~1/pace", "/sites/mx.google.example~1"),
+        ("/providers/google/forget", "/providers/google/forget"),
     ],
 )
 def test_what_is_refused_leads_back_to_its_form(site, asked, form):

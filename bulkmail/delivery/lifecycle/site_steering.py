@@ -54,7 +54,7 @@ class SiteSteering:
             lane.wake()
         self._told(f"{of} is sent to at {rate} at most for {lasts:g} s", who, of, providers)
 
-    def forget(self, of: str, providers: Collection[str], who: str = "") -> int:
+    def forget(self, of: str, providers: Collection[str], who: str = "", reason: str = "") -> int:
         """Forget what was learnt; return how many facts. Raises UnknownName where nothing is known of it.
 
         Who waits for a site that could not be used keeps their time.
@@ -68,7 +68,7 @@ class SiteSteering:
         self._limiters.reset_forgotten()
         for lane in lanes:
             lane.wake()
-        self._told(f"{count} facts of {of} are forgotten", who, of, providers)
+        self._told(f"{count} facts of {of} are forgotten", who, of, providers, reason)
         return count
 
     def _lanes(self, of: str, providers: Collection[str], known: Callable[[], bool] = lambda: False) -> list[Lane]:
@@ -94,6 +94,7 @@ class SiteSteering:
         return [kept for kept in self._facts.sites() if is_meant(kept)]
 
     @staticmethod
-    def _told(words: str, who: str, of: str, providers: Collection[str]) -> None:
+    def _told(words: str, who: str, of: str, providers: Collection[str], reason: str = "") -> None:
         by = f", asked for by {who}" if who else ""
-        _log.info("{words}{by}", words=words, by=by, **{"provider" if of in providers else "site": of})
+        why = f": {reason}" if reason else ""
+        _log.info("{words}{by}{why}", words=words, by=by, why=why, **{"provider" if of in providers else "site": of})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import capturedLogs, formatEvent
 
 from bulkmail.delivery.lifecycle.site_steering import SiteSteering
 from bulkmail.mail import UnknownName, WrongState, parse_rate
@@ -46,7 +47,9 @@ def test_a_pace_is_a_fact_that_can_be_forgotten(one):
     one.steering.pace("big", parse_rate("1/s"), 3600.0, PROVIDERS)
     assert one.facts.known("provider big", FactKind.PACE, one.wall()).until == one.wall() + 3600
     one.facts.learn("a.example", Fact(FactKind.TLS, 0.0, one.wall(), one.wall() + 60))
-    assert one.steering.forget("big", PROVIDERS) == 2
+    with capturedLogs() as told:
+        assert one.steering.forget("big", PROVIDERS, "ann", "a mistake") == 2
+    assert "2 facts of big are forgotten, asked for by ann: a mistake" in map(formatEvent, told)
     assert one.facts.sites() == []
     one.run(2)
     assert sent_in(one, 10) > 100
