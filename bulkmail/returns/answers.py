@@ -18,6 +18,8 @@ from bulkmail.returns.subjects import (
     AUTO_REPLY_INSIDE,
     CHALLENGE,
     CHALLENGE_WORDS,
+    CHALLENGING,
+    away,
     holds,
     plain,
     starts,
@@ -49,10 +51,10 @@ def answer(own: Fields, recipient: str, text: str) -> tuple[Kind, str]:
     local = recipient.partition("@")[0].lower()
     name, _, _ = local.partition("+")
     automatic = _automatic(own)
-    replied = starts(subject, AUTO_REPLY) or holds(subject, AUTO_REPLY_INSIDE)
+    replied = starts(subject, AUTO_REPLY) or holds(subject, AUTO_REPLY_INSIDE) or away(subject)
     if name in _UNSUBSCRIBING and "auto-replied" not in automatic and not replied:
         return Kind.UNSUBSCRIBE, f"it was sent to {name}"
-    if _challenges(own, subject, text):
+    if challenges(own, subject, text):
         return Kind.CHALLENGE, "it asks for a proof that a person sent the message"
     if automatic:
         return Kind.AUTO_REPLY, f"its header says so: {automatic}"
@@ -63,6 +65,14 @@ def answer(own: Fields, recipient: str, text: str) -> tuple[Kind, str]:
     if name == BOUNCES and "+" in local and not (own.get("in-reply-to") or own.get("references")):
         return Kind.AUTO_REPLY, "it was sent to a return path, and is no reply by a mail program"
     return Kind.OTHER, "it carries no mark of a report or of a program"
+
+
+def challenges(own: Fields, subject: str, text: str) -> bool:
+    """Return whether a message asks for a proof that a person sent the letter. ``subject``: as `plain` writes it."""
+    if any(name in own for name in _CHALLENGE_FIELDS):
+        return True
+    said = plain(text[:_READ])
+    return holds(said, CHALLENGING) or (holds(subject, CHALLENGE) and holds(said, CHALLENGE_WORDS))
 
 
 def _automatic(own: Fields) -> str:
@@ -81,9 +91,3 @@ def _automatic(own: Fields) -> str:
     if "autoresponder" in own.get("delivered-to").lower() or "autoresponder" in own.get("x-post-messageclass").lower():
         return "autoresponder"
     return ""
-
-
-def _challenges(own: Fields, subject: str, text: str) -> bool:
-    if any(name in own for name in _CHALLENGE_FIELDS):
-        return True
-    return holds(subject, CHALLENGE) and holds(plain(text[:_READ]), CHALLENGE_WORDS)

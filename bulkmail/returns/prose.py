@@ -1,8 +1,9 @@
 """The part of a report that is written for people: which address failed, and with which words.
 
 It is believed only where the status block says less (OpenSMTPD, an Exim that reached no server) or is missing
-(qmail, dma, old Exchange). What stands under "Transcript of session" is never believed: sendmail writes "User
-unknown" there for an address that was refused by policy.
+(qmail, dma, old Exchange). Of what stands under "Transcript of session" only the reply to an address's own RCPT TO is
+believed, where nothing else gives a reason: sendmail writes "User unknown" there for an address that was refused by
+policy.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ _STOP = re.compile(
 _COPY = re.compile(
     r"(?:\A|\n)[>| \t]{0,4}((?:return-path|received|dkim-signature|from|to|date|subject|message-id|mime-version"
     r"|x-[\w-]{1,40}): )",
+    re.IGNORECASE,
+)
+# a dialogue as GroupWise, IceWarp and MDaemon show it: the command, then the reply with the mark that it is one
+_DIALOGUE = re.compile(
+    r"rcpt to: ?<([^<>\s]{3,320})>[^\n]{0,200}\n"
+    r"(?:[^\n]{0,60}?[ \t:])?(?:<<<|<--|response:|reply:)[ \t]{0,4}([45]\d\d[ -][^\n]{0,500})",
     re.IGNORECASE,
 )
 _HOUSE = ("postmaster", "mailer-daemon", "abuse", "support", "helpdesk", "help", "hostmaster", "noreply", "no-reply")
@@ -117,6 +124,13 @@ def entries(text: str, ours: Collection[str] = ()) -> list[Entry]:
             if body or current.lines:
                 current.lines.append(body)
     return found or _sentence(text, ours)
+
+
+def refusal_of(text: str, address: str) -> str:
+    """Return the reply to the RCPT TO of an address in the dialogue that a text shows, ``""`` where it shows none."""
+    key = address_key(address)
+    shown = _DIALOGUE.finditer(text[:_LONGEST])
+    return next((match[2] for match in shown if address_key(match[1]) == key), "")
 
 
 def _starts(rest: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bulkmail.mail import Category, Stage
-from bulkmail.returns.answers import answer
+from bulkmail.returns.answers import answer, challenges
 from bulkmail.returns.blocks import Report, finish, from_entry, judged, looks_like_status, read_status
 from bulkmail.returns.complaint import feedback_in, is_complaint
 from bulkmail.returns.mime import STATUS_TYPES, Fields, Part
-from bulkmail.returns.prose import entries
+from bulkmail.returns.prose import entries, refusal_of
 from bulkmail.returns.returned import Action, Block, Kind, Return, address_key
 from bulkmail.returns.seen import COPIES, Seen, see
 from bulkmail.returns.subjects import DELAYED, FAILED, SUCCEEDED, TRYING, holds, plain, starts
@@ -211,6 +211,8 @@ def _told(seen: Seen) -> Return | None:
     listed = entries(seen.text, seen.ours)
     told = finish([from_entry(entry, action) for entry in listed], listed, seen.ours, ())
     told = told or tuple(_listed_only(seen, action))
+    if action is Action.FAILED:
+        told = tuple(block if _says_why(block) else _as_shown(block, seen.text) for block in told)
     if len(told) == 1 and not _says_why(told[0]) and action is Action.FAILED:
         reply = said(seen.text.partition(told[0].final)[0])  # MailMarshal: the reason stands in front of the address
         told = (_block(told[0].final, told[0].aliases, action, reply),) if reply.code // 100 == 5 else told
@@ -218,6 +220,8 @@ def _told(seen: Seen) -> Return | None:
     if seen.message.parameters.get("report-type", "").lower() == "delivery-status":
         believed = _refused  # its status part is missing, and might have said that it is a warning
     blocks = tuple(block for block in told if believed(block))
+    if not blocks and challenges(seen.own, subject, seen.text):
+        return None
     if not blocks:
         return _unreadable(seen, "it looks like a report, but does not say of whom, or not why") if sure else None
     given = seen.judged(Kind(action.value), f"its text says {action}")
@@ -234,6 +238,12 @@ def _broken(text: str) -> bool:
 def _says_why(block: Block) -> bool:
     """Return whether words alone tell enough to be believed: a code, or a reason that is known."""
     return block.action is not Action.FAILED or _coded(block) or block.category is not Category.OTHER
+
+
+def _as_shown(block: Block, text: str) -> Block:
+    """Return the block with the reply to its address in the dialogue that the text shows, itself without one."""
+    shown = refusal_of(text, block.final)
+    return _block(block.final, block.aliases, block.action, said(shown)) if shown else block
 
 
 def _coded(block: Block) -> bool:

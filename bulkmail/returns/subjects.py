@@ -5,6 +5,7 @@ All in lower case, as `plain` writes them: accents gone, blanks run together.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 
@@ -26,21 +27,21 @@ AUTO_REPLY = _plain(
     "out of office", "out of the office", "out-of-office", "i am out of the office", "i am away", "i'm away",
     "away from", "away:", "on vacation", "on holiday", "vacation reply", "vacation:", "vacation message",
     "holiday reply", "not in the office", "on leave", "on annual leave", "on parental leave", "on maternity leave",
-    "i am on leave", "i am on vacation", "i am on holiday", "i am out of office", "i am currently out", "absence",
+    "i am on leave", "i am on vacation", "i am on holiday", "i am out of office", "i am currently out",
     "automatische antwort", "autom. antwort", "automatische abwesenheit", "abwesenheit", "abwesend",
     "abwesenheitsnotiz", "abwesenheitsnachricht", "nicht im buro", "nicht im hause", "ich bin nicht im buro",
-    "ich bin im urlaub", "im urlaub", "urlaub", "ausser haus", "eingangsbestatigung",
+    "ich bin im urlaub", "im urlaub", "ausser haus", "eingangsbestatigung",
     "automatische eingangsbestatigung", "reponse automatique", "absence du bureau", "absent du bureau",
     "je suis absent", "message d'absence", "reponse d'absence", "en conges", "en vacances",
     "notification d'absence", "accuse de reception automatique", "respuesta automatica", "fuera de la oficina",
-    "ausencia", "ausente", "estoy fuera", "de vacaciones", "respuesta de vacaciones", "resposta automatica",
+    "estoy fuera", "de vacaciones", "respuesta de vacaciones", "resposta automatica",
     "fora do escritorio", "ausencia temporaria", "de ferias", "em ferias", "estou ausente", "mensagem automatica",
     "risposta automatica", "fuori sede", "fuori ufficio", "assenza dall'ufficio", "in ferie", "sono assente",
     "messaggio automatico", "automatisch antwoord", "automatische beantwoording", "afwezigheidsassistent",
     "afwezig", "niet aanwezig", "niet op kantoor", "automatisk svar", "autosvar", "fravaer", "fraværende",
     "franvaro", "franvarande", "ikke til stede", "ikke pa kontoret", "automaattinen vastaus", "poissa", "lomalla",
     "olen lomalla", "odpowiedz automatyczna", "automatyczna odpowiedz", "autoodpowiedz", "nieobecnosc",
-    "poza biurem", "urlop", "automaticka odpoved", "mimo kancelar", "nepritomnost", "automatikus valasz",
+    "poza biurem", "automaticka odpoved", "mimo kancelar", "nepritomnost", "automatikus valasz",
     "hazon kivul", "szabadsagon", "raspuns automat", "automatski odgovor", "samodejni odgovor",
     "automatinis atsakymas", "automaatvastus", "otomatik yanit", "otomatik yanıt", "otomatik cevap",
     "ofis disinda", "ofis dısında",
@@ -48,8 +49,16 @@ AUTO_REPLY = _plain(
     "автоматична відповідь", "автоматичен отговор", "αυτοματη απαντηση", "απουσια", "自动回复", "自動回覆",
     "自动答复", "自動回應", "不在通知", "自動応答", "自動返信", "不在", "부재중", "자동 회신", "자동회신",
     "자동 응답", "מענה אוטומטי", "תשובה אוטומטית", "رد تلقائي", "الرد التلقائي", "tra loi tu đong",
-    "balasan otomatis", "jawapan automatik", "tu dong tra loi",
+    "balasan otomatis", "jawapan automatik", "tu dong tra loi", "automatiskt svar", "fraværs", "automatiska atbilde",
+    "аутоматски одговор", "нет на месте", "پاسخ خودکار", "ตอบกลับอัตโนมัติ", "स्वचालित उत्तर", "yahoo! auto response",
+    "yahoo auto response",
 )  # fmt: skip
+
+# words that begin subjects of people, too: here they are the whole of one, or a mark, a date or "Re" follows
+_AWAY = re.compile(
+    r"(?:absence|absent|urlaub|urlop|ausencia|ausente|assente|(?:en )?conges?|annual leave)"
+    r"(?:$|\s*[:(\[\u2013-]|,? (?:re|aw|tr|bis|vom|until|from|till|du|jusqu'au|dal|fino|hasta|del|do|od)\b)"
+)
 
 # these may stand anywhere in a subject
 AUTO_REPLY_INSIDE = _plain(
@@ -106,13 +115,19 @@ CHALLENGE = _plain(
     "sender verification", "message verification", "e-mail verification required", "verification required:",
     "anti-spam confirmation", "action required: verify", "please verify your e-mail", "your message to",
     "your email requires verification", "[spam arrest]", "spam arrest", "boxbe", "bluebottle", "spamcloud",
-    "antispam uol", "confirmacao de e-mail", "mailblocks", "bestatigen sie ihre e-mail an",
+    "antispam uol", "(verification required)", "vous authentifier", "authentification requise",
+    "demande d'authentification", "confirmacao de e-mail", "mailblocks", "bestatigen sie ihre e-mail an",
     "sie mussen ihre e-mail", "challenge:", "[challenge]", "whitelist request", "confirm receipt of your email",
 )  # fmt: skip
 # what the text of a challenge has beside one of these subjects
 CHALLENGE_WORDS = _plain(
     "click", "confirm", "verify", "verification", "challenge", "approved senders", "white list", "whitelist",
     "klicken", "bestatig", "cliquez", "haga clic", "clique", "reply to this message",
+)  # fmt: skip
+# a text that says it by itself, whatever the subject is: that of the letter, as a rule
+CHALLENGING = _plain(
+    "incoming messages only from senders i have approved", "added to my list of approved senders",
+    "is being held because the address", "to release your message for delivery",
 )  # fmt: skip
 
 UNSUBSCRIBE = frozenset(
@@ -130,6 +145,11 @@ UNSUBSCRIBE = frozenset(
 def starts(subject: str, phrases: tuple[str, ...]) -> bool:
     """Return whether a plain subject starts with one of these."""
     return subject.startswith(phrases)
+
+
+def away(subject: str) -> bool:
+    """Return whether a plain subject says that somebody is away, by a word that may begin other subjects as well."""
+    return _AWAY.match(subject) is not None
 
 
 def holds(text: str, phrases: tuple[str, ...]) -> bool:

@@ -136,7 +136,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"host not found, try again",
                 r"servfail",
                 r"temporary (?:\w+ )?(?:dns|(?:mx )?lookup|resol)",
-                r"dns lookup failure",
+                r"dns lookup failure|lookup failed temporarily|host lookup did not complete",
             ),
         ),
         (
@@ -155,7 +155,8 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"(?:mx|a) records? (?:\S+ ){0,4}(?:could not be found|not found)",
                 r"recipient(?:'s)? domain (?:\S+ )?does not accept",
                 r"domain (?:\S+ )?does not (?:accept|receive) (?:e-?)?mail",
-                r"no (?:valid )?mx (?:found|records?)|invalid domain|no mail hosts for domain",
+                r"no (?:valid )?mx (?:or a )?(?:found|records?)|invalid domain|no mail hosts for domain",
+                r"no mail servers? appears? to exist",
             ),
         ),
         (
@@ -180,8 +181,10 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"too many hops",
                 r"loop ?detected",
                 r"no route found",
+                r"lowest numbered mx record points to local host",
             ),
         ),
+        (_C.TLS, Weight.SOFT, (r"server certificate not (?:trusted|verified)", r"cannot start tls", r"tls handshake")),
         (
             _C.CONNECTION,
             Weight.SOFT,

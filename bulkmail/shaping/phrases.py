@@ -150,7 +150,10 @@ PLAIN: tuple[Phrase, ...] = (
         r"requires? (?:an? )?(?:encrypted|secure) (?:connection|transport)",
         transient=True,
     ),
-    _say(_C.VIRUS, r"virus(?! protection| infected)|malware|infected(?! (?:server|computer|machine|host))|trojan"),
+    _say(
+        _C.VIRUS,
+        r"(?<!spam or )virus(?! protection| infected)|malware|infected(?! (?:server|computer|machine|host))|trojan",
+    ),
     # full for so long that it was given up (Gmail's OverQuotaPerm)
     _say(_C.INACTIVE_MAILBOX, r"overquotaperm", r"out of storage (?:space )?and inactive"),
     _say(

@@ -118,7 +118,7 @@ _LOCAL = {
     ("5.4.6", "mail forwarding loop for nobody@d.example"): _blocked(_C.ROUTING),
     ("5.3.0", 'Command died with status 1: "/usr/bin/procmail"'): _blocked(_C.OTHER),
     ("5.6.7", "SMTPUTF8 is required, but was not offered by host mx.d.example[192.0.2.1]"): _blocked(_C.PROTOCOL),
-    ("4.7.5", "Server certificate not verified"): _soft(_C.POLICY),
+    ("4.7.5", "Server certificate not verified"): _soft(_C.TLS),
     ("5.1.0", "Domain d.example does not accept mail (nullMX)"): _hard(_C.BAD_DOMAIN),
 }
 
@@ -368,7 +368,6 @@ _SERVERS: dict[str, Case] = {
         _FAILED,
         _hard(),
     ),
-    # nothing follows from these
     "sendmail 8.8, a transcript alone": (
         _plain(
             "From: Mail Delivery Subsystem <MAILER-DAEMON@mx.example>\nSubject: Returned mail: User unknown\n",
@@ -376,9 +375,10 @@ _SERVERS: dict[str, Case] = {
             "   ----- Transcript of session follows -----\n... while talking to mx.d.example.:\n"
             f">>> RCPT To:<{_WHO}>\n<<< 550 <{_WHO}>... User unknown\n550 5.1.1 <{_WHO}>... User unknown\n",
         ),
-        Kind.UNREADABLE,
-        [],
+        _FAILED,
+        _hard(),
     ),
+    # nothing follows from these
     "an X.400 name": (
         _report(_daemon("Undeliverable"), "Report\n", "5.1.1", "X400; 1", final="x400; /S=nobody/C=de/"),
         Kind.UNREADABLE,

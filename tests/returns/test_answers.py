@@ -82,3 +82,96 @@ def test_challenges():
 )
 def test_a_program_that_replies_does_not_unsubscribe_anybody(fields):
     assert kind(fields, f"unsubscribe+{TOKEN}@in.example.com") is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Automatic reply: spring",
+        "Automatische Antwort: Frühling",
+        "Réponse automatique : printemps",
+        "Respuesta automática: primavera",
+        "Risposta automatica: primavera",
+        "Resposta automática: primavera",
+        "Automatisch antwoord: lente",
+        "Automatiskt svar: vår",
+        "Frånvaromeddelande: vår",
+        "Automatisk svar: forår",
+        "Fraværsmelding: vår",
+        "Automaattinen vastaus: kevät",
+        "Odpowiedź automatyczna: wiosna",
+        "Automatická odpověď: jaro",
+        "Automatická odpoveď: jar",
+        "Automatikus válasz: tavasz",
+        "Răspuns automat: primăvară",
+        "Otomatik yanıt: bahar",
+        "Автоматический ответ: весна",
+        "Автоматична відповідь: весна",
+        "Автоматичен отговор: пролет",
+        "Αυτόματη απάντηση: άνοιξη",
+        "תשובה אוטומטית: אביב",
+        "رد تلقائي: الربيع",
+        "پاسخ خودکار: بهار",
+        "自動応答: 春",
+        "自動返信: 春",
+        "自动答复: 春天",
+        "自动回复:春天",
+        "自動回覆: 春天",
+        "자동 회신: 봄",
+        "ตอบกลับอัตโนมัติ: ฤดูใบไม้ผลิ",
+        "Trả lời tự động: mùa xuân",
+        "Automatski odgovor: proljeće",
+        "Аутоматски одговор: пролеће",
+        "Samodejni odgovor: pomlad",
+        "Automatinis atsakymas: pavasaris",
+        "Automātiskā atbilde: pavasaris",
+        "Automaatvastus: kevad",
+        "Resposta automàtica: primavera",
+        "Balasan otomatis: musim semi",
+        "स्वचालित उत्तर: वसंत",
+        "AUTO: Ann Lee is out of the office (returning 12/07/2026)",
+        "AUTO: Ann Lee ist außer Haus (Rückkehr am 07.12.2026)",
+        "Yahoo! Auto Response",
+        "Abwesenheitsnotiz: Frühling",
+        "Re: spring - Out of Office",
+        "I'm out of the office Re: spring",
+        "Annual leave Re: spring",
+        "Afwezigheidsbericht: lente",
+        "En congé : printemps",
+        "Assente: primavera",
+        "Нет на месте: весна",
+        "Poza biurem: wiosna",
+    ],
+)
+def test_programs_are_told_by_their_subjects_in_many_languages(subject):
+    assert kind(f"Subject: {subject}") is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Re: spring",
+        "Away with these letters!",
+        "Automobile spring offers?",
+        "Urlaubsanfrage: Zimmer im Mai",
+        "AW: Frühling",
+        "Absence of prices in your letter",
+        "Question about automatic irrigation",
+        "Ferie a maggio, avete posto?",
+        "Vacances en mai ?",
+    ],
+)
+def test_people_write_such_words_too(subject):
+    assert kind(f"Subject: {subject}") is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Re: spring", "I now allow incoming messages only from senders I have approved beforehand."),
+        ("Re: spring (verification required)", "Please click on the link below."),
+        ("Veuillez vous authentifier", "Cliquez sur le lien ci-dessous."),
+    ],
+)
+def test_challenges_are_told_by_their_words(subject, text):
+    assert kind(f"Subject: {subject}", PATH, text) is Kind.CHALLENGE

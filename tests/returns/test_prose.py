@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from bulkmail.returns.prose import apart, entries
+import time
+
+import pytest
+
+from bulkmail.returns.prose import apart, entries, refusal_of
 
 
 def listed(text, ours=()):
@@ -93,3 +97,38 @@ def test_lists_are_bounded():
 
 def test_an_entry_with_a_wide_colon():
     assert listed("<a@d.example>\uff1a550 5.1.1 no\n\n(b@d.example)\n") == [("a@d.example", "550 5.1.1 no")]
+
+
+DIALOGUE = """\
+>>> MAIL From:<news@example.com>
+<<< 250 ok
+>>> RCPT To:<policy@d.example>
+<<< 550 5.7.1 blocked
+550 5.1.1 <policy@d.example>... User unknown
+  Command: RCPT TO:<ann@d.example>
+  Response: 550 5.1.1 nobody here
+11:07:32: --> RCPT To:<bob@d.example>
+11:07:33: <-- 452 4.2.2 full
+RCPT TO:<eve@d.example>
+550 5.1.1 without a mark
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "reply"),
+    [
+        ("policy@D.example", "550 5.7.1 blocked"),
+        ("ann@d.example", "550 5.1.1 nobody here"),
+        ("bob@d.example", "452 4.2.2 full"),
+        ("eve@d.example", ""),
+        ("joe@d.example", ""),
+    ],
+)
+def test_of_a_transcript_the_reply_to_the_own_command_of_an_address_counts(address, reply):
+    assert refusal_of(DIALOGUE, address) == reply
+
+
+def test_a_long_dialogue_costs_little():
+    before = time.process_time()
+    refusal_of("rcpt to:<a@b.example>\n: : : :" * 100_000, "x@b.example")
+    assert time.process_time() - before < 1.0

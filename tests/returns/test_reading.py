@@ -17,6 +17,7 @@ from tests.returns.mutants import known_tokens, mutant
 from tests.returns.rarer_reports import RARER_REPORTS
 from tests.returns.samples import ADDRESS, OTHER_TOKEN, PATH, TOKEN, block, blocks, octets, plain, report
 from tests.returns.vendors import VENDORS
+from tests.returns.written_reports import WRITTEN_REPORTS
 
 ALL = {**samples.FAILURES, **samples.OTHERS}
 KINDS = {
@@ -57,6 +58,17 @@ def test_the_layouts_of_large_providers(name):
     message, kind, wanted = LARGE[name]
     assert said(message) == (kind, wanted)
     assert read(message, recipient=PATH).token == TOKEN
+
+
+@pytest.mark.parametrize("name", WRITTEN_REPORTS)
+def test_what_mail_programs_write(name):
+    one = WRITTEN_REPORTS[name]
+    given = read(one.message, recipient=one.recipient, sender=one.sender)
+    assert given.kind == one.kind
+    if one.weight:
+        blamed = [(block.recipient, block.category, block.weight) for block in given.blocks]
+        assert blamed == [("nobody@d.example", one.category, one.weight)]
+    assert given.kind is Kind.OTHER or given.token == TOKEN
 
 
 HARD = (Category.BAD_MAILBOX, Weight.HARD)

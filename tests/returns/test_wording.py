@@ -121,6 +121,13 @@ def test_the_stage():
         ("550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", "5.7.133",
          C.AUTHENTICATION, W.BLOCKED),
         ("Sorry, no mailbox here by that name. (#5.1.1)", "", C.BAD_MAILBOX, W.HARD),
+        ("lowest numbered MX record points to local host", "5.0.0", C.ROUTING, W.BLOCKED),
+        ("host lookup did not complete: retry timeout exceeded", "", C.DNS, W.SOFT),
+        ("CNAME lookup failed temporarily. (#4.4.3)", "", C.DNS, W.SOFT),
+        ("No MX or A records for d.example", "", C.BAD_DOMAIN, W.HARD),
+        ("No mail servers appear to exists for the recipient's address.", "", C.BAD_DOMAIN, W.HARD),
+        ("Cannot start TLS: handshake failure", "4.7.5", C.TLS, W.SOFT),
+        ("550-5.7.0 Message considered as spam or virus, rejected", "5.7.0", C.SPAM_CONTENT, W.BLOCKED),
         ("550 Mailbox temporarily unavailable, try again later", "5.0.0", C.BAD_MAILBOX, W.SOFT),
     ],
 )  # fmt: skip
