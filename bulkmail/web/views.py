@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from bulkmail.control import light
 from bulkmail.mail import Word
 from bulkmail.report import category_words, status_words
+from bulkmail.spool import HOLD_KINDS
 
 SHOWN = ("delivered", "deferred", "bounced", "blocked", "expired", "unknown")
 """The statuses that have a colour of their own; the other final ones are never sent."""
@@ -157,7 +158,8 @@ def waiting_of(campaigns: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]
 def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return everything that is held of campaigns that are not over, the longest first.
 
-    ``also``: where the campaign is held besides, which ends with a resume of the whole campaign.
+    ``also``: where the campaign is held besides, which ends with a resume of the whole campaign. ``stays``: what holds
+    it there after the resume.
     """
     found = [
         {
@@ -168,6 +170,7 @@ def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "until": when(hold["until"]),
             "resumable": resumable(hold["kind"]),
             "also": [] if hold["provider"] else resumed_at(told["holds"]),
+            "stays": resume_of(told["holds"], hold["provider"]).stays if resumable(hold["kind"]) else [],
         }
         for told in campaigns
         if told["situation"]["word"] not in _OVER
@@ -179,6 +182,26 @@ def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def resumable(kind: str) -> bool:
     """Return whether a resume ends holds of this kind."""
     return kind in ("paused", "rule")
+
+
+class Resume(NamedTuple):
+    """What a resume ends, and what stays held, each in words."""
+
+    ends: list[str]
+    stays: list[str]
+
+
+def resume_of(holds: Iterable[Mapping[str, Any]], provider: str = "") -> Resume:
+    """Return what a resume does with the holds of a campaign: of the whole campaign, or at one provider."""
+    ends, stays = [], []
+    for hold in holds:
+        kind, at = hold["kind"], hold["provider"]
+        if resumable(kind) and provider in ("", at):
+            what = "the pause" if kind == "paused" else "the stop by a rule"
+            ends.append(f"{what} {f'at {at}' if at else 'of the whole campaign'}")
+        elif provider == "" or at in ("", provider):
+            stays.append(f"{f'what goes to {at}' if at else 'all of it'}, because {HOLD_KINDS.get(kind, kind)}")
+    return Resume(ends, stays)
 
 
 def resumed_at(holds: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -395,6 +395,19 @@ def test_a_button_says_what_else_a_resume_ends(site):
         shown = " ".join(site.ask(page).body.decode().split())
         assert ">Resume all<" in shown
         assert "This also ends what holds it at <bdi>google</bdi>." in shown
+    shown = site.ask(address("campaigns", NAME)).body.decode()
+    assert (
+        "“Resume all” ends <bdi>the pause of the whole campaign</bdi>, <bdi>the stop by a rule at google</bdi>."
+        in shown
+    )
+    assert "Still held" not in shown.partition("<h2>Holds</h2>")[0]
+    assert "Still held after it: <bdi>all of it, because a person has paused it</bdi>." in shown
+    site.api.campaigns = [campaign(word="paused", holds=[hold(), hold("approval")])]
+    shown = site.ask("/campaigns/spring").body.decode()
+    assert (
+        "“Resume” ends <bdi>the pause of the whole campaign</bdi>. Still held after it: <bdi>all of it, because"
+        in shown
+    )
     site.api.campaigns = [campaign(word="paused", holds=[hold()])]
     shown = site.ask("/campaigns/spring").body.decode()
     assert ">Resume<" in shown

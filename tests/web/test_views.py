@@ -21,6 +21,7 @@ from bulkmail.web.views import (
     plotted,
     possible,
     replies_of,
+    resume_of,
     slowed,
     status_row,
     tone,
@@ -121,6 +122,26 @@ def test_what_is_held_of_campaigns_that_are_not_over():
         "google": [],
         "gmx": [],
     }
+
+
+def test_what_a_resume_ends_and_what_stays_held():
+    holds = [hold(), hold("rule", "google"), hold("approval"), hold("schedule", "gmx"), hold("paused", "gmx")]
+    whole = resume_of(holds)
+    assert whole.ends == ["the pause of the whole campaign", "the stop by a rule at google", "the pause at gmx"]
+    assert whole.stays == [
+        "all of it, because it waits to be approved",
+        "what goes to gmx, because its schedule lets nothing be sent now",
+    ]
+    at_gmx = resume_of(holds, "gmx")
+    assert at_gmx.ends == ["the pause at gmx"]
+    assert at_gmx.stays == [
+        "all of it, because a person has paused it",
+        "all of it, because it waits to be approved",
+        "what goes to gmx, because its schedule lets nothing be sent now",
+    ]
+    found = {(one["kind"], one["provider"]): one["stays"] for one in holds_of([campaign(holds=holds)])}
+    assert found["rule", "google"] == at_gmx.stays[:2]
+    assert found["approval", ""] == []
 
 
 @pytest.mark.parametrize(
