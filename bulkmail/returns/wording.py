@@ -219,6 +219,10 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
 )
 
 
+# the address or the domain that is not known is the sender's
+_OF_SENDER = re.compile(r"\bsender(?:'s)? (?:address|domain|was)\b|domain of (?:the )?sender")
+
+
 def _detail_of(reply: Said, status: str) -> str:
     """Return the enhanced code to judge by: the receiver's own, else the Status field where it says more than "failed".
 
@@ -239,7 +243,7 @@ def judge(reply: Said, status: str) -> Judgement:
     if not reply.code:
         low = one_line(without_addresses(" ".join(reply.lines).lower()), _READ)
         for pattern, category, weight in _LOCAL:
-            if pattern.search(low):
+            if pattern.search(low) and not (category is _C.BAD_DOMAIN and _OF_SENDER.search(low)):
                 return Judgement(category, Weight.SOFT if soft else weight, shown)
         if not low and not detail:
             # a report that says nothing but "failed", or that time ran out; Exim says no more of a host that it never

@@ -9,7 +9,7 @@ from functools import cache
 from bulkmail.mail import token
 from bulkmail.returns import Action, Return, Weight
 from tests.returns import samples
-from tests.returns.samples import ADDRESS, TOKEN, block, blocks, report
+from tests.returns.samples import ADDRESS, TOKEN, block, blocks, octets, report
 
 KEY = b"k" * 32
 PEOPLE = 200  # recipients of the same campaign, whose tokens and addresses stand beside the report's own
@@ -80,6 +80,12 @@ def _bases() -> tuple[tuple[bytes, dict[str, frozenset[Weight]]], ...]:
         ),
         text=f"<{neighbour}>: 550 5.1.1 User unknown\n\n<{ADDRESS}>: 452 4.2.2 over quota\n",
     )
+    shown = octets(
+        f"To: {samples.PATH}\nFrom: Mailer-Daemon@gw.example\nSubject: Message status - undeliverable\n\n"
+        f"The attached file had the following undeliverable recipient(s):\n\t{neighbour}\n\t{ADDRESS}\n\n"
+        f"Transcript of session follows:\n  Command: RCPT TO:<{neighbour}>\n  Response: 550 5.1.1 User unknown\n"
+        f"  Command: RCPT TO:<{ADDRESS}>\n  Response: 550 5.7.1 blocked by policy\n\n{samples.HEADER}"
+    )
     soft = report(blocks(block(status="5.4.7")), text=f"{ADDRESS}: Envelope expired\n")
     one = {ADDRESS: _HARD}
     return (
@@ -90,6 +96,7 @@ def _bases() -> tuple[tuple[bytes, dict[str, frozenset[Weight]]], ...]:
         (samples.NULLMAILER, {}),
         (samples.DOVECOT_FULL, {ADDRESS: _BLOCKED}),
         (both, {ADDRESS: _ANY, neighbour: _HARD}),
+        (shown, {ADDRESS: _ANY, neighbour: _ANY}),
         (mixed, {neighbour: _HARD, ADDRESS: _SOFT}),  # where the two Action lines change places
         (soft, {ADDRESS: _SOFT}),
         *((message, {}) for message in samples.OTHERS.values()),

@@ -126,6 +126,8 @@ def test_the_stage():
         ("CNAME lookup failed temporarily. (#4.4.3)", "", C.DNS, W.SOFT),
         ("No MX or A records for d.example", "", C.BAD_DOMAIN, W.HARD),
         ("No mail servers appear to exists for the recipient's address.", "", C.BAD_DOMAIN, W.HARD),
+        ("Sender address rejected: Domain not found", "5.1.8", C.INVALID_SENDER, W.BLOCKED),
+        ("the domain of the sender does not exist", "5.0.0", C.INVALID_SENDER, W.BLOCKED),
         ("Cannot start TLS: handshake failure", "4.7.5", C.TLS, W.SOFT),
         ("550-5.7.0 Message considered as spam or virus, rejected", "5.7.0", C.SPAM_CONTENT, W.BLOCKED),
         ("550 Mailbox temporarily unavailable, try again later", "5.0.0", C.BAD_MAILBOX, W.SOFT),
