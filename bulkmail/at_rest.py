@@ -62,15 +62,14 @@ async def cancel_at_rest(
     )
     try:
         await spool.request_cancel(CancelRequest(row.id, reason, who, wall()))
-        scratch = os.path.join(settings.place, "scratch")
-        os.makedirs(scratch, mode=0o700, exist_ok=True)
+        os.makedirs(settings.scratch, mode=0o700, exist_ok=True)
         ending = AtRest(
             reactor=reactor,
             spool=spool,
             clocks=Clocks(reactor, wall),
             reporting=reporting,
             suppress=list(settings.suppress),
-            scratch=scratch,
+            scratch=settings.scratch,
         )
         return await ending.end(named(await spool.campaigns(), name), _prepared(row, settings))
     finally:

@@ -19,41 +19,29 @@ from twisted.logger import Logger
 
 from bulkmail.control import ControlServer, open_control, reading
 from bulkmail.delivery import (
-    Accepting,
     Approving,
     Assembly,
-    AtRest,
-    Campaigns,
     Checking,
     Clocks,
     Connector,
     DropFolderWatch,
     LateOutcomes,
-    LateReports,
-    Live,
-    Notifying,
     Pause,
     Planning,
-    Progress,
     Pulse,
-    Reporting,
     ResolverProcess,
     Run,
-    Scheduling,
+    Sending,
     SiteFactSync,
-    SiteSteering,
     Smarthost,
     WallClock,
     assemble,
-    by_mail,
     check_relays,
     compare_records,
     folders,
     in_background,
-    judgements_of,
     load_policies,
-    machines_joined,
-    rules_of,
+    sending_of,
     sent,
     smarthosts,
 )
@@ -64,12 +52,11 @@ from bulkmail.mail import OwnFault
 from bulkmail.order import Order
 from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
-from bulkmail.routing import RELAY, RESOLVER, Routing, provider_names, providers_of, router_of
+from bulkmail.routing import RESOLVER, Routing, providers_of, router_of
 from bulkmail.settings import Changes, Settings
 from bulkmail.shaping import Provider
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
-from bulkmail.zones import zone
 
 _log = Logger("bulkmail")
 
@@ -106,7 +93,7 @@ class Incarnation:
         self._clocks = Clocks(reactor, wall, order.speed)
         self._pause = Pause(self._clocks)
         self._parts: Assembly | None = None
-        self._campaigns: Campaigns | None = None
+        self._sending: Sending | None = None
         self._spool: Spool | None = None
         self._resolver: ResolverProcess | None = None
         self._compose = Pool(reactor, COMPOSER, compose_processes(settings.compose.processes))
@@ -120,22 +107,23 @@ class Incarnation:
 
     async def work(self) -> int:
         """Do what was asked for, to its end; return the exit status."""
-        assert self._campaigns is not None
+        assert self._sending is not None
+        campaigns, stopping = self._sending.campaigns, self._sending.stopping
         if self._stopping:
             return STOPPED
-        if self._campaigns.joining is not None:
-            self._campaigns.joining.begin(self._prepared.campaign.name if self._prepared else "")
+        if campaigns.joining is not None:
+            campaigns.joining.begin(self._prepared.campaign.name if self._prepared else "")
         if self._watching is not None:
             await self._watching.watch()
-            await self._campaigns.stop()
+            await stopping.stop()
             await self._watching.told()
             return STOPPED
         if self._prepared is None:
             await self._asked_to_stop
-            await self._campaigns.stop()
+            await stopping.stop()
             return STOPPED
         asking = None if self._rehearsal else self._approving
-        status = await sent(self._campaigns, asking, self._prepared, accept_changes=self._order.accept_changes)
+        status = await sent(campaigns, asking, self._prepared, accept_changes=self._order.accept_changes)
         campaign = self._prepared.campaign
         if self._rehearsal:
             _log.info("the rehearsal's report: {folder}/rehearsal/", folder=campaign.folder, campaign=campaign.name)
@@ -163,8 +151,7 @@ class Incarnation:
         router = await self._open_router(providers, ask)
         hostname = self.settings.hostname or own_name()
         await check_relays(self._relays, self.settings, ask=ask, reactor=self.reactor, hostname=hostname)
-        scratch = os.path.join(self.settings.place, "scratch")
-        os.makedirs(scratch, mode=0o700, exist_ok=True)
+        os.makedirs(self.settings.scratch, mode=0o700, exist_ok=True)
         sync = SiteFactSync(reactor=self.reactor, spool=spool, wall=self._wall)
         await sync.load()
         connector = Connector(
@@ -190,108 +177,41 @@ class Incarnation:
             rng=self._rng,
         )
         self._parts = parts
-        campaigns = self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, router.route)
-        campaigns.start()
-        if self.late is not None:
-            self.late.start()
-        reactor, wall, name, reload = self.reactor, self._clocks.wall, self._machine, self._reload
-        self.control = open_control(reactor, lambda: self.settings, name, wall, campaigns, router, spool, reload)
+        sending = self._sending = self._build_sending(parts, sync, router)
+        self.late = sending.late
+        sending.start()
+        self.control = self._open_control(spool, router, sending)
         checking, root = self._checking, self._order.watch
-        self._approving, self._watching = folders(reactor, self.settings, spool, campaigns, checking, root)
+        self._approving, self._watching = folders(self.reactor, self.settings, spool, sending.campaigns, checking, root)
+
+    def _open_control(self, spool: Spool, router: Routing, sending: Sending) -> ControlServer:
+        reactor, wall, name, reload = self.reactor, self._clocks.wall, self._machine, self._reload
+        campaigns, live = sending.campaigns, sending.live
+        return open_control(reactor, lambda: self.settings, name, wall, campaigns, live, router, spool, reload)
 
     def apply(self, settings: Settings) -> bool:
         """Have all parts use other settings (see `Changes.live`), in one turn; False where there are none."""
-        if self._parts is None or self._campaigns is None or self._stopping:
+        if self._parts is None or self._sending is None or self._stopping:
             return False
         self.settings = settings
         self._parts.apply(settings)
-        if self.late is not None:
-            self.late.apply(judgements_of(settings))
-        self._campaigns.apply(settings.stop_within, list(settings.suppress))
+        self._sending.apply(settings)
         self._checking.apply(settings)
         return True
 
-    def _build_campaigns(
-        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, route: Any
-    ) -> Campaigns:
-        progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
-        reporting = self._reporting(spool, progress)
-        scheduling = self._scheduling(spool, parts)
-        scheduling.comparing.use(reporting.by_variant, compose, come_back=self._come_back)
-        joining, leasing = machines_joined(
-            spool,
+    def _build_sending(self, parts: Assembly, sync: SiteFactSync, router: Routing) -> Sending:
+        return sending_of(
             parts,
-            sync,
-            clocks=self._clocks,
-            pause=self._pause,
-            compose=compose,
-            retry=self.settings.retry,
-            scheduling=scheduling,
-            changed=self._changed,
-        )
-        rules, reports = rules_of(self.settings.suppression), LateReports(self._clocks, spool, reporting, joining)
-        runs, judge = parts.feeder.runs, scheduling.guarding.came_back
-        own = judgements_of(self.settings)
-        late = self.late = LateOutcomes(self._clocks, spool, rules, runs, self._changed, reports, judge, own)
-        at_rest = AtRest(
-            reactor=self.reactor,
-            spool=spool,
-            clocks=self._clocks,
-            reporting=reporting,
-            suppress=list(self.settings.suppress),
-            scratch=scratch,
-            stopping=lambda: parts.feeder.stopping,
-            check=self._checking.prepare,
-            joining=joining,
-        )
-        sites = SiteSteering(parts.feeder, parts.limiters, sync.memory, self._clocks)
-        campaigns = Campaigns(
-            spool=spool,
-            clocks=self._clocks,
-            pause=self._pause,
-            feeder=parts.feeder,
-            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, sites, parts.connector, late),
-            reporting=reporting,
-            remembering=sync,
-            compose=compose,
-            stop_within=self.settings.stop_within,
-            once=self._order.once,
-            rehearsal=self._rehearsal,
-            suppress=list(self.settings.suppress),
-            scratch=scratch,
-            clock_set=self._wall.look,
-            scheduling=scheduling,
-            at_rest=at_rest,
-            accepting=self._accepting(spool, parts, compose, reporting),
-            planning=self._planning(spool, route),
-            joining=joining,
-            leasing=leasing,
-            notifying=Notifying(self.reactor, self._wall, by_mail(self.reactor, self.settings), quiet=self._rehearsal),
-        )
-        campaigns.refusals.on_told(reports.refused)
-        return campaigns
-
-    def _reporting(self, spool: Spool, progress: Progress) -> Reporting:
-        return Reporting(
-            reactor=self.reactor,
-            spool=spool,
-            spool_path=self.settings.spool,
+            self.settings,
+            sync=sync,
+            checking=self._checking,
+            planning=self._planning(parts.spool, router.route),
+            pulse=Pulse(parts.spool, self._clocks, self._pause, self._machine, os.getpid()),
             wall=self._wall,
-            fault=self._report_fault,
-            situation=progress.situation,
-            rehearsal=self._rehearsal,
-            via_relay="" if self.settings.relay is None else self.settings.relay.host,
-            timezone=self.settings.timezone,
-            pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
+            changed=self._changed,
+            once=self._order.once,
+            come_back=self._come_back,
         )
-
-    def _accepting(self, spool: Spool, parts: Assembly, compose: Pool, reporting: Reporting) -> Accepting:
-        check = None if self._rehearsal else self._checking.prepare
-        return Accepting(spool, parts.feeder, compose, reporting.changed, check)
-
-    def _scheduling(self, spool: Spool, parts: Assembly) -> Scheduling:
-        known = {*self._relays} if RELAY in self._relays else provider_names(self.settings)
-        return Scheduling.made(self.reactor, spool, parts, self._clocks, known, self._changed)
 
     def _planning(self, spool: Spool, route: Any) -> Planning | None:
         """Return what plans campaigns; a rehearsal, whose time is not that of a clock, has no plan."""
@@ -340,23 +260,21 @@ class Incarnation:
             self._watching.stop()
         if self._approving is not None:
             self._approving.stop()
-        if self._campaigns is not None:
-            await self._campaigns.stop()
+        if self._sending is not None:
+            await self._sending.stopping.stop()
 
     def hurry(self) -> None:
         """Stop at once."""
-        if self._campaigns is not None:
-            self._campaigns.hurry()
+        if self._sending is not None:
+            self._sending.stopping.hurry()
 
     async def close(self) -> None:
         """Take down what was opened, in reverse, however far the opening got."""
         self._stopping = True
         if self.control is not None:
             await self.control.close()
-        if self.late is not None:
-            await self.late.close()
-        if self._campaigns is not None:
-            await self._campaigns.close()
+        if self._sending is not None:
+            await self._sending.close()
         await self._compose.close()
         for relay in self._relays.values():
             relay.close()
@@ -374,8 +292,8 @@ class Incarnation:
     # what others tell
 
     def _changed(self, run: Run) -> None:
-        if self._campaigns is not None:
-            self._campaigns.changed(run)
+        if self._sending is not None:
+            self._sending.ending.changed(run)
 
     def _spool_fault(self, fault: OwnFault | None) -> None:
         if fault is not None:
@@ -386,6 +304,3 @@ class Incarnation:
         _log.error(words + " has in hand and begins anew")
         self.over = True
         in_background(self.stop(), "stopping")
-
-    def _report_fault(self, text: str) -> None:
-        _log.error("{text}; it is tried again", text=text)

@@ -18,13 +18,14 @@ from bulkmail.settings import Settings
 
 
 class FakeSending:
-    """What the service asks of `Campaigns`: the stop takes a while, and nothing may be closed before it is over."""
+    """What an incarnation asks of `Sending`: the stop takes a while, and nothing may be closed before it is over."""
 
     joining = None
 
     def __init__(self, reactor, events):
         self.reactor, self.events, self.ended = reactor, events, Deferred()
-        self.stopping = None
+        self.campaigns = self.stopping = self  # all in one
+        self.stops = None
         self.hurried = False
 
     def hurry(self):
@@ -35,8 +36,8 @@ class FakeSending:
         return await self.ended
 
     async def stop(self):
-        if self.stopping is None:
-            self.stopping = Deferred()
+        if self.stops is None:
+            self.stops = Deferred()
             self.events.append("stopping")
             self.reactor.callLater(2.0, self._stopped)
         await self.stopping_over()
@@ -45,11 +46,11 @@ class FakeSending:
         self.events.append("stopped")
         if not self.ended.called:
             self.ended.callback(3)
-        waiting, self.stopping = self.stopping, True
+        waiting, self.stops = self.stops, True
         waiting.callback(None)
 
     async def stopping_over(self):
-        while self.stopping is not True:
+        while self.stops is not True:
             waited = Deferred()
             self.reactor.callLater(0.01, waited.callback, None)
             await waited
@@ -89,7 +90,7 @@ class Scene:
     def __init__(self, **more):
         self.reactor, self.events, self.statuses = Clock(), [], []
         self.life = begun(self.reactor, **more)
-        self.life._campaigns = self.sending = FakeSending(self.reactor, self.events)
+        self.life._sending = self.sending = FakeSending(self.reactor, self.events)
         self.life._pause.own_fault = self.events.append
         if more.get("watch"):
             self.life._watching = FakeWatching(self.events)

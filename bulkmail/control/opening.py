@@ -11,7 +11,7 @@ from twisted.internet.threads import deferToThreadPool
 from bulkmail.control.answers import Answers, Owners
 from bulkmail.control.server import ControlServer
 from bulkmail.control.suppressions import Suppresses
-from bulkmail.delivery import Campaigns
+from bulkmail.delivery import Campaigns, Live
 from bulkmail.mail import WrongState
 from bulkmail.routing import Routing
 from bulkmail.settings import Changes, Settings
@@ -24,6 +24,7 @@ def open_control(
     machine: str,
     wall: Callable[[], float],
     campaigns: Campaigns,
+    live: Live,
     router: Routing,
     suppressions: Suppresses,
     reload: Callable[[], Changes] | None,
@@ -35,7 +36,7 @@ def open_control(
     """
     owners = Owners(
         read=reading(reactor, settings().spool),
-        live=campaigns.live,
+        live=live,
         steering=campaigns.steering,
         accepting=campaigns.accepting,
         settings=settings,
@@ -49,8 +50,8 @@ def open_control(
         reload=reload or _read_once,
         choose=campaigns.choose,
         try_now=campaigns.steering.trying.try_now,
-        sites=campaigns.live.steering,
-        traces=campaigns.live.traces,
+        sites=live.steering,
+        traces=live.traces,
     )
     server = ControlServer(reactor, settings().place, Answers(owners))
     server.open()

@@ -52,13 +52,12 @@ from typing import TYPE_CHECKING
 from bulkmail.lazily import later
 
 if TYPE_CHECKING:
-    from bulkmail.delivery.assembly import Assembly, assemble, judgements_of
+    from bulkmail.delivery.assembly import Assembly, assemble
     from bulkmail.delivery.background import background as in_background
     from bulkmail.delivery.clocks import Clocks, WallClock
     from bulkmail.delivery.connector import Connector
     from bulkmail.delivery.kept_policies import load_policies
     from bulkmail.delivery.lifecycle import (
-        Accepting,
         Ahead,
         Approving,
         Asked,
@@ -67,31 +66,27 @@ if TYPE_CHECKING:
         Checking,
         DropFolderWatch,
         LateOutcomes,
-        LateReports,
         Live,
         LiveCampaign,
         LiveSite,
-        Notifying,
         Planning,
         Prepared,
-        Progress,
         Pulse,
         RelayCheck,
         Reporting,
-        Scheduling,
+        Sending,
         SiteSteering,
         Tried,
-        by_mail,
         check_relays,
         compare_records,
         folders,
         look_ahead,
-        machines_joined,
         prepare,
         put_mark,
         quoted,
         refusal,
         rules_of,
+        sending_of,
         sent,
         sent_of,
         too_late,
@@ -109,16 +104,16 @@ else:
     __getattr__ = later(
         __name__,
         {
-            "assembly": "Assembly assemble judgements_of",
+            "assembly": "Assembly assemble",
             "background": "background=in_background",
             "clocks": "Clocks WallClock",
             "connector": "Connector",
             "lifecycle": (
-                "Accepting Ahead Approving Asked AtRest Campaigns Checking DropFolderWatch LateOutcomes "
-                "LateReports Live LiveCampaign LiveSite SiteSteering Notifying Planning Prepared "
-                "Progress Pulse RelayCheck Reporting Scheduling Tried by_mail check_relays "
-                "compare_records folders look_ahead machines_joined prepare put_mark quoted refusal "
-                "rules_of sent sent_of too_late trial_of with_copies"
+                "Ahead Approving Asked AtRest Campaigns Checking DropFolderWatch LateOutcomes "
+                "Live LiveCampaign LiveSite SiteSteering Planning Prepared "
+                "Pulse RelayCheck Reporting Sending Tried check_relays "
+                "compare_records folders look_ahead prepare put_mark quoted refusal "
+                "rules_of sending_of sent sent_of too_late trial_of with_copies"
             ),
             "kept_policies": "load_policies",
             "met_hosts": "MetHost",
@@ -132,7 +127,6 @@ else:
     )
 
 __all__ = [
-    "Accepting",
     "Ahead",
     "Approving",
     "Asked",
@@ -144,22 +138,19 @@ __all__ = [
     "Connector",
     "DropFolderWatch",
     "LateOutcomes",
-    "LateReports",
     "Live",
     "LiveCampaign",
     "LiveSite",
     "MetHost",
-    "Notifying",
     "Pause",
     "Planning",
     "Prepared",
-    "Progress",
     "Pulse",
     "RelayCheck",
     "Reporting",
     "ResolverProcess",
     "Run",
-    "Scheduling",
+    "Sending",
     "SiteFactSync",
     "SiteSteering",
     "Smarthost",
@@ -167,20 +158,18 @@ __all__ = [
     "Tried",
     "WallClock",
     "assemble",
-    "by_mail",
     "check_relays",
     "compare_records",
     "folders",
     "in_background",
-    "judgements_of",
     "load_policies",
     "look_ahead",
-    "machines_joined",
     "prepare",
     "put_mark",
     "quoted",
     "refusal",
     "rules_of",
+    "sending_of",
     "sent",
     "sent_of",
     "smarthosts",

@@ -54,7 +54,7 @@ class LaneMaker:
 
 
 class Assembly(NamedTuple):
-    """The parts that others speak to, and those that are told of other settings."""
+    """The parts that others speak to, what they are built on, and those that are told of other settings."""
 
     ledger: Ledger
     limiters: Limiters
@@ -66,6 +66,9 @@ class Assembly(NamedTuple):
     relays: Mapping[str, Smarthost]
     sources: Sources
     warming: Warming
+    spool: Spool
+    pause: Pause
+    compose: Pool
 
     def apply(self, settings: Settings) -> None:
         """Have all parts use other settings from now on, in one turn of the event loop."""
@@ -178,7 +181,9 @@ def assemble(
         sources=sources,
     )
     ruling.on_rest(feeder.open_queues.source_lanes.rest)
-    return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relays, sources, warming)
+    return Assembly(
+        ledger, limiters, feeder, ruling, connector, new_lane, clocks, relays, sources, warming, spool, pause, compose
+    )
 
 
 def _sources(settings: Settings, clocks: Clocks, pause: Pause, relays: Container[str], *, rehearsal: bool) -> Sources:

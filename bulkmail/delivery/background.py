@@ -8,9 +8,12 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 _log = Logger("bulkmail")
+
+_LOOK_AGAIN = 0.05  # seconds
 
 
 def background(task: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[Any]:
@@ -18,6 +21,12 @@ def background(task: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[
     deferred = Deferred.fromCoroutine(task)
     deferred.addErrback(lambda failure: _log.failure("{what} failed", failure, what=what))
     return deferred
+
+
+async def until(reactor: IReactorTime, over: Callable[[], object]) -> None:
+    """Wait until ``over()``, which nobody tells of: it is asked every 50 ms."""
+    while not over():
+        await deferLater(reactor, _LOOK_AGAIN)
 
 
 class Once:

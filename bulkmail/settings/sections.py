@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -373,6 +374,11 @@ class Settings(Section):
     def place(self) -> str:
         """The folder of what this machine keeps for itself: its own one, or the whole spool."""
         return self.machine.folder if self.shared else self.spool
+
+    @property
+    def scratch(self) -> str:
+        """The folder of what is too much for the memory of those that read lists."""
+        return os.path.join(self.place, "scratch")
 
     @property
     def file(self) -> YamlFile | None:

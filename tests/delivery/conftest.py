@@ -506,7 +506,7 @@ class World:
             open_connection=self._connect,
             families=families,
         )
-        parts = assemble(
+        self.parts = parts = assemble(
             spool=self.spool,
             pause=self.pause,
             settings=self.settings,

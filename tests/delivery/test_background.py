@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
-from bulkmail.delivery.background import Once, Wakeup, background
+from bulkmail.delivery.background import Once, Wakeup, background, until
 
 TIMES = st.floats(0, 10, allow_nan=False).map(lambda x: round(x, 3))
 
@@ -30,6 +30,19 @@ def test_a_failure_nobody_awaits_is_logged_with_what_it_was_doing():
     (event,) = [event for event in heard if "log_failure" in event]
     assert event["what"] == "counting sheep"
     assert "no such luck" in event["log_failure"].getErrorMessage()
+
+
+def test_what_nobody_tells_of_is_waited_for():
+    clock, over, got = Clock(), [], []
+    Deferred.fromCoroutine(until(clock, lambda: over)).addCallback(got.append)
+    clock.pump([0.05] * 20)
+    assert not got
+    over.append(True)
+    clock.advance(0.05)
+    assert got == [None]
+    assert not clock.getDelayedCalls()
+    Deferred.fromCoroutine(until(clock, lambda: True)).addCallback(got.append)
+    assert got == [None, None]
 
 
 def test_a_fault_that_repeats_is_logged_once():

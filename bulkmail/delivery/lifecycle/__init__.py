@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bulkmail.lazily import later
 
 if TYPE_CHECKING:
-    from bulkmail.delivery.lifecycle.accepting import Accepting, Asked, put_mark
+    from bulkmail.delivery.lifecycle.accepting import Asked, put_mark
     from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
     from bulkmail.delivery.lifecycle.approving import Approving
     from bulkmail.delivery.lifecycle.campaigns import Campaigns
@@ -21,20 +21,16 @@ if TYPE_CHECKING:
     from bulkmail.delivery.lifecycle.checking import Checking
     from bulkmail.delivery.lifecycle.copies import with_copies
     from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
-    from bulkmail.delivery.lifecycle.joining import machines_joined
     from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
-    from bulkmail.delivery.lifecycle.late_reports import LateReports
     from bulkmail.delivery.lifecycle.live import Live, LiveCampaign, LiveSite
-    from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
     from bulkmail.delivery.lifecycle.opening import Prepared, refusal, sent_of, too_late
     from bulkmail.delivery.lifecycle.planning import Planning
     from bulkmail.delivery.lifecycle.preparing import prepare
-    from bulkmail.delivery.lifecycle.progress import Progress
     from bulkmail.delivery.lifecycle.published import compare_records
     from bulkmail.delivery.lifecycle.pulse import Pulse
     from bulkmail.delivery.lifecycle.relay_check import RelayCheck, Tried, check_relays
     from bulkmail.delivery.lifecycle.reporting import Reporting
-    from bulkmail.delivery.lifecycle.scheduling import Scheduling
+    from bulkmail.delivery.lifecycle.sending import Sending, sending_of
     from bulkmail.delivery.lifecycle.site_steering import SiteSteering
     from bulkmail.delivery.lifecycle.trial import quoted, trial_of
     from bulkmail.delivery.lifecycle.watching import folders, sent
@@ -42,7 +38,7 @@ else:
     __getattr__ = later(
         __name__,
         {
-            "accepting": "Accepting Asked put_mark",
+            "accepting": "Asked put_mark",
             "ahead": "Ahead look_ahead",
             "approving": "Approving",
             "campaigns": "Campaigns",
@@ -50,28 +46,23 @@ else:
             "checking": "Checking",
             "copies": "with_copies",
             "drop_folder": "DropFolderWatch",
-            "joining": "machines_joined",
             "late": "LateOutcomes rules_of",
-            "late_reports": "LateReports",
             "site_steering": "SiteSteering",
             "live": "Live LiveCampaign LiveSite",
-            "notifying": "Notifying by_mail",
             "opening": "Prepared refusal sent_of too_late",
             "planning": "Planning",
             "preparing": "prepare",
-            "progress": "Progress",
             "published": "compare_records",
             "pulse": "Pulse",
             "relay_check": "RelayCheck Tried check_relays",
             "reporting": "Reporting",
-            "scheduling": "Scheduling",
+            "sending": "Sending sending_of",
             "trial": "quoted trial_of",
             "watching": "folders sent",
         },
     )
 
 __all__ = [
-    "Accepting",
     "Ahead",
     "Approving",
     "Asked",
@@ -80,31 +71,27 @@ __all__ = [
     "Checking",
     "DropFolderWatch",
     "LateOutcomes",
-    "LateReports",
     "Live",
     "LiveCampaign",
     "LiveSite",
-    "Notifying",
     "Planning",
     "Prepared",
-    "Progress",
     "Pulse",
     "RelayCheck",
     "Reporting",
-    "Scheduling",
+    "Sending",
     "SiteSteering",
     "Tried",
-    "by_mail",
     "check_relays",
     "compare_records",
     "folders",
     "look_ahead",
-    "machines_joined",
     "prepare",
     "put_mark",
     "quoted",
     "refusal",
     "rules_of",
+    "sending_of",
     "sent",
     "sent_of",
     "too_late",

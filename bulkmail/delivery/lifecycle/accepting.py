@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from twisted.logger import Logger
@@ -182,6 +182,8 @@ class Accepting:
 
     async def wanted(self, prepared: Prepared) -> bool:
         """Return whether the change of a campaign that is being opened is to be taken: by the mark or a request."""
+        if self._check is None:
+            return False
         if marked_at(prepared.campaign.folder) is not None:
             return True
         row = await self._spool.campaign(prepared.campaign.name)
@@ -208,11 +210,11 @@ class Accepting:
         except OwnFault as fault:
             _log.error("which changes are to be taken could not be read: {fault}", fault=fault)
 
-    def look(self, runs: Iterable[Run]) -> None:
+    def look(self) -> None:
         """Take the changes of those campaigns in whose folder the mark is."""
         if self._check is None:
             return
-        for run in runs:
+        for run in [run for run in self._feeder.runs.values() if not run.over and not run.helped]:
             made = marked_at(run.folder)
             if made is not None and run.folder not in self._busy and self._seen.get(run.folder) != made:
                 self._seen[run.folder] = made

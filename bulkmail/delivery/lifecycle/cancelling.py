@@ -18,11 +18,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.campaign import sender_domain
-from bulkmail.delivery.background import background
+from bulkmail.delivery.background import background, until
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.lifecycle.comparing import with_winner
-from bulkmail.delivery.lifecycle.ending import LOOK_AGAIN
 from bulkmail.delivery.lifecycle.importing import Importing, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.opening import Prepared
@@ -36,6 +35,7 @@ from bulkmail.spool import CANCELLED, CANCELLING, CampaignRow, Spool
 _log = Logger("bulkmail")
 
 _ROWS = 2000  # in one transaction: outcomes of other campaigns are written in between
+_LOOK_AGAIN = 0.05  # seconds, while rows are claimed
 _TRY_AGAIN = 5.0
 
 
@@ -67,7 +67,7 @@ async def settle_rest(
         run.counted(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
         changed(run)
         if not ended and claimed:
-            await deferLater(clocks.reactor, LOOK_AGAIN)
+            await deferLater(clocks.reactor, _LOOK_AGAIN)
     return False
 
 
@@ -161,8 +161,7 @@ class AtRest:
 
     async def over(self, row: CampaignRow | None = None) -> None:
         """Wait until it is over with this campaign, or with all, whether or not they have ended."""
-        while self._busy if row is None else row.id in self._busy:
-            await deferLater(self._reactor, LOOK_AGAIN)
+        await until(self._reactor, lambda: not self._busy if row is None else row.id not in self._busy)
 
     async def _end(self, row: CampaignRow, prepared: Prepared | None) -> None:
         try:

@@ -203,19 +203,10 @@ def _key(name: str) -> str:
 
 
 def machines_joined(
-    spool: Spool,
-    parts: Assembly,
-    sync: SiteFactSync,
-    *,
-    clocks: Clocks,
-    pause: Pause,
-    compose: Pool,
-    retry: Retry,
-    scheduling: Scheduling,
-    changed: Callable[[Run], None],
+    parts: Assembly, sync: SiteFactSync, *, retry: Retry, scheduling: Scheduling, changed: Callable[[Run], None]
 ) -> tuple[Joining | None, Leasing | None]:
     """Make what only machines on a shared spool have; no such parts on one that is ours alone."""
-    leases = spool.leases
+    spool, leases = parts.spool, parts.spool.leases
     if leases is None:
         return None, None
 
@@ -230,9 +221,9 @@ def machines_joined(
         spool=spool,
         leases=leases,
         feeder=parts.feeder,
-        clocks=clocks,
-        pause=pause,
-        compose=compose,
+        clocks=parts.clocks,
+        pause=parts.pause,
+        compose=parts.compose,
         retry=retry,
         scheduling=scheduling,
         changed=changed,
@@ -245,7 +236,7 @@ def machines_joined(
     leasing = Leasing(
         leases=leases,
         feeder=parts.feeder,
-        clocks=clocks,
+        clocks=parts.clocks,
         limiters=parts.limiters,
         states=states,
         facts=facts_taken_away,

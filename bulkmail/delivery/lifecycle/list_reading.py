@@ -21,17 +21,25 @@ class ListReading:
     """Reads the lists of campaigns, each campaign's in a process of its own.
 
     ``suppress``: the operator's own lists; ``scratch``: a folder for what is too much for the memory of these
-    processes.
+    processes. ``stored(run)`` is called after each batch that is durable, and at the end.
     """
 
     def __init__(
-        self, *, reactor: Any, spool: Spool, wall: Callable[[], float], suppress: list[str], scratch: str
+        self,
+        *,
+        reactor: Any,
+        spool: Spool,
+        wall: Callable[[], float],
+        suppress: list[str],
+        scratch: str,
+        stored: Callable[[Run], None],
     ) -> None:
         self._reactor = reactor
         self._spool = spool
         self._wall = wall
         self._suppress = suppress
         self._scratch = scratch
+        self._stored = stored
         self._imports: dict[int, Importing] = {}
         self._reading: dict[int, Deferred[None]] = {}
 
@@ -52,11 +60,8 @@ class ListReading:
             )
         return bool(changed)
 
-    async def open(self, prepared: Prepared, opened: Opened, stored: Callable[[Run], None]) -> Importing:
-        """Open a campaign's lists, to be read on from where it stands. Raises Refused, OwnFault.
-
-        ``stored(run)`` is called after each batch that is durable.
-        """
+    async def open(self, prepared: Prepared, opened: Opened) -> Importing:
+        """Open a campaign's lists, to be read on from where it stands. Raises Refused, OwnFault."""
         run = opened.run
         importing = Importing(
             reactor=self._reactor,
@@ -67,7 +72,7 @@ class ListReading:
                 "elsewhere": elsewhere(run),
             },
             wall=self._wall,
-            stored=stored,
+            stored=self._stored,
         )
         try:
             for notice in await importing.open():
@@ -77,10 +82,10 @@ class ListReading:
             raise
         return importing
 
-    def begin(self, run: Run, importing: Importing, stored: Callable[[Run], None]) -> None:
-        """Begin to read the lists that were opened. ``stored(run)`` is called at their end too."""
+    def begin(self, run: Run, importing: Importing) -> None:
+        """Begin to read the lists that were opened."""
         self._imports[run.id] = importing
-        self._reading[run.id] = background(read_to_the_end(run, importing, stored), "importing")
+        self._reading[run.id] = background(read_to_the_end(run, importing, self._stored), "importing")
 
     def stop(self, run: Run) -> None:
         """Stop reading a campaign's lists after the batch at hand; a later run resumes behind it."""

@@ -20,7 +20,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.campaign import Campaign
-from bulkmail.delivery.background import background
+from bulkmail.delivery.background import background, until
 from bulkmail.delivery.lifecycle.notice import Notice, Occasion
 from bulkmail.delivery.run import Run
 from bulkmail.settings import Settings
@@ -32,7 +32,6 @@ _log = Logger("bulkmail")
 _COMMAND_WITHIN = 60.0  # seconds
 _POST_WITHIN = 10.0
 _MAIL_WITHIN = 330.0
-_LOOK_AGAIN = 0.05
 _AGAIN = (5.0, 60.0)  # seconds between the tries of a POST
 
 Mail = Callable[[Sequence[str], str, Notice], Coroutine[Deferred[Any], Any, None]]
@@ -100,9 +99,8 @@ class Notifying:
 
     async def told(self, within: float) -> None:
         """Wait until nothing is under way, for at most ``within`` seconds."""
-        until = self._reactor.seconds() + within
-        while self._under_way and self._reactor.seconds() < until:
-            await deferLater(self._reactor, _LOOK_AGAIN)
+        late = self._reactor.seconds() + within
+        await until(self._reactor, lambda: not self._under_way or self._reactor.seconds() >= late)
 
     def _begin(self, how: str, telling: Coroutine[Deferred[Any], Any, None], notice: Notice) -> None:
         done = background(self._logged(how, telling, notice), "notifying")

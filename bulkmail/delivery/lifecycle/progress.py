@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 
+from twisted.logger import Logger
+
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lifecycle.forecast import first_messages, forecast
 from bulkmail.delivery.pause import Pause
@@ -12,6 +14,8 @@ from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Held, Situation, Standing, Status, Word, format_duration, situation
 from bulkmail.report import late_words
+
+_log = Logger("bulkmail")
 
 _SMOOTH = 0.2
 _AT_LEAST_EVERY = 60.0  # seconds between two equal lines of the log
@@ -37,6 +41,13 @@ class Progress:
         self._zone = zone
         self._seen: dict[int, tuple[float, int, float]] = {}
         self._told: dict[int, tuple[object, float]] = {}
+
+    def look(self) -> None:
+        """Log the line of each campaign where it has changed."""
+        now = self._clocks.now()
+        for run in list(self._feeder.runs.values()):
+            if not run.over and (line := self.news(run, now)):
+                _log.info("{line}", line=line, campaign=run.name)
 
     def news(self, run: Run, now: float) -> str:
         """Return the line for this second; "" where nothing has changed for less than a minute."""

@@ -15,7 +15,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from bulkmail.campaign import Campaign
 from bulkmail.delivery.background import background
+from bulkmail.delivery.lifecycle.opening import Report
 from bulkmail.delivery.lifecycle.pulse import Pulse
 from bulkmail.delivery.lifecycle.variants import subject_of, variants_of
 from bulkmail.delivery.run import Run
@@ -74,6 +76,11 @@ class Reporting:
     def folder(self) -> str:
         """The name of the reports' folder in a campaign's."""
         return "rehearsal" if self._rehearsal else "report"
+
+    def report_of(self, campaign: Campaign) -> Report:
+        """Return where the report of a campaign is written, and what counts the attempts in an earlier one."""
+        place = Place(campaign.folder, self.folder, campaign.opened.id)
+        return Report(place, None if self._rehearsal else self.beyond)
 
     async def beyond(self, place: Place, position: Position) -> int:
         """Count the attempts that the attempts.csv at ``place`` has behind ``position``. Raises OwnFault when late.

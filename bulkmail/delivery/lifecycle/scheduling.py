@@ -15,7 +15,7 @@ feeder puts off the claimed rows whose zone is closed, until it opens; when a zo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,8 @@ from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Status
+from bulkmail.routing import RELAY, provider_names
+from bulkmail.settings import Settings
 from bulkmail.shaping import EVERY_DAY, WHOLE_DAY, Allowance, Opening, Schedule, moment
 from bulkmail.spool import Spool
 from bulkmail.zones import TZDATA
@@ -89,19 +91,13 @@ class Scheduling:
         self._acting = self._again = self._closed = False
 
     @classmethod
-    def made(
-        cls,
-        reactor: Any,
-        spool: Spool,
-        parts: Assembly,
-        clocks: Clocks,
-        providers: Collection[str],
-        changed: Callable[[Run], None],
-    ) -> Scheduling:
+    def made(cls, parts: Assembly, settings: Settings, changed: Callable[[Run], None]) -> Scheduling:
         """Return it with a steering of its own, which rules stop campaigns by."""
-        feeder = parts.feeder
+        spool, feeder, clocks, relays = parts.spool, parts.feeder, parts.clocks, parts.relays
+        providers = set(relays) if RELAY in relays else provider_names(settings)
         steering = Steering(spool=spool, feeder=feeder, clocks=clocks, providers=providers, changed=changed)
         parts.ruling.on_stop(stops_by_rule(steering, clocks))
+        reactor = clocks.reactor
         return cls(reactor=reactor, spool=spool, feeder=feeder, clocks=clocks, steering=steering, changed=changed)
 
     async def begin(self, run: Run) -> None:

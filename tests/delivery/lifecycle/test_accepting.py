@@ -113,22 +113,19 @@ def test_one_message_for_all_cannot_be_accepted(scene):
 
 
 def test_the_mark_takes_the_change_once_and_goes(scene):
-    run = scene.one.run_of(scene.row) if hasattr(scene.one, "run_of") else None
-    assert run is None or run.folder == scene.place
     scene.write("Bye {{ first_name }}\n")
     mark = os.path.join(scene.place, MARK)
     with open(mark, "w", encoding="utf-8") as file:
         file.write("Ann\n")
     assert marked_at(scene.place) is not None
 
-    class Sent:
-        folder = scene.place
-        name = "spring"
-
-    scene.accepting.look([Sent])
-    scene.accepting.look([Sent])
+    run = run_here(scene, helped=True)
+    scene.accepting.look()  # it is another machine's
+    run.helped = False
+    scene.accepting.look()
+    scene.accepting.look()
     scene.one.run(1)
-    assert scene.checked == [scene.place]
+    assert scene.checked == [scene.place, (run.id, "load")]
     assert not os.path.exists(mark)
     assert scene.accepting.notes[scene.place] == (
         "Taken for the rows still to be sent: body.txt.j2 changed. 1 of 3 rows were sent as it was before."

@@ -14,36 +14,36 @@ from bulkmail.delivery.lifecycle import list_reading as module
 from bulkmail.delivery.lifecycle.accepting import Accepting
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
-from bulkmail.delivery.lifecycle.live import Live
+from bulkmail.delivery.lifecycle.each_second import EachSecond
+from bulkmail.delivery.lifecycle.ending import Ending
+from bulkmail.delivery.lifecycle.first_round import FirstRound
+from bulkmail.delivery.lifecycle.list_reading import ListReading
+from bulkmail.delivery.lifecycle.opening import Report
+from bulkmail.delivery.lifecycle.own_stops import OwnStops
 from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.delivery.lifecycle.progress import Progress
+from bulkmail.delivery.lifecycle.refusals import Refusals
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
-from bulkmail.delivery.site_facts import SiteFactSync
+from bulkmail.delivery.lifecycle.stopping import Stopping
+from bulkmail.delivery.lifecycle.taking_up import TakingUp
 from bulkmail.mail import OwnFault, Problem, Refused, message_id
+from bulkmail.report import Place
 from bulkmail.settings import Settings
-from bulkmail.workers import WorkerDiedError
 
 
 class FakeReporting:
     """Writes nothing; remembers what it was told."""
 
     def __init__(self):
-        self.opened, self.finished, self.looks, self.closed = {}, [], 0, False
-        self.left = []
-        self.trouble = None
+        self.opened, self.finished, self.left = {}, [], []
         self.writes = True
 
-    async def beyond(self, place, position):
-        return 0
+    def report_of(self, campaign):
+        return Report(Place(campaign.folder, "report", campaign.opened.id))
 
     def open(self, run, place, files, domain, position):
         self.opened[run.id] = (place.path, files, domain, position)
-
-    def look(self):
-        self.looks += 1
-        if self.trouble:
-            raise self.trouble
 
     def changed(self, run):
         pass
@@ -54,9 +54,6 @@ class FakeReporting:
 
     async def leave(self, run):
         self.left.append(run.name)
-
-    async def close(self):
-        self.closed = True
 
 
 class FakeNotifying:
@@ -73,9 +70,6 @@ class FakeNotifying:
 
     def ended(self, run, state):
         self.noticed.append((run.name, state))
-
-    async def told(self, within):
-        pass
 
 
 class FakeImporting:
@@ -137,13 +131,12 @@ class Scene:
 
         one.pool.close = close
         self.setups = []
-        self.remembering = SiteFactSync(reactor=one.clock, spool=one.spool, wall=one.wall)
         self.steering = Steering(
             spool=one.spool,
             feeder=one.feeder,
             clocks=one.clocks,
             providers={"google"},
-            changed=lambda run: self.sending.changed(run),  # noqa: PLW0108 - it is made below
+            changed=lambda run: self.ending.changed(run),  # noqa: PLW0108 - it is made below
         )
         self.at_rest = AtRest(
             reactor=one.clock,
@@ -155,36 +148,65 @@ class Scene:
             stopping=lambda: one.feeder.stopping,
             check=self.check,
         )
-        self.sending = Campaigns(
+        lists = ListReading(
+            reactor=one.clock,
             spool=one.spool,
-            clocks=one.clocks,
-            pause=one.pause,
-            feeder=one.feeder,
-            reporting=self.reporting,
-            live=Live(one.clocks, one.pause, one.feeder, one.limiters, Progress(one.pause, one.feeder, one.clocks)),
-            remembering=self.remembering,
-            compose=one.pool,
-            stop_within=5.0,
-            once=once,
-            rehearsal=rehearsal,
+            wall=one.wall,
             suppress=["all.csv"],
             scratch="/scratch",
+            stored=self.stored,
+        )
+        progress = Progress(one.pause, one.feeder, one.clocks)
+        self.ending = Ending(
+            spool=one.spool,
+            clocks=one.clocks,
+            feeder=one.feeder,
+            compose=one.pool,
+            lists=lists,
+            at_rest=self.at_rest,
+            reporting=self.reporting,
+            progress=progress,
+            ended=self.notifying.ended,
+        )
+        self.stopping = Stopping(
+            clocks=one.clocks, feeder=one.feeder, lists=lists, ending=self.ending, at_rest=self.at_rest, within=5.0
+        )
+        accepting = Accepting(one.spool, one.feeder, one.pool, self.reporting.changed, self.check)
+        refusals = Refusals(one.spool, self.steering)
+        self.taking_up = TakingUp(one.spool, one.wall, one.feeder, lists, self.reporting, accepting, refusals)
+        self.sending = Campaigns(
+            spool=one.spool,
+            feeder=one.feeder,
+            compose=one.pool,
+            taking_up=self.taking_up,
+            lists=lists,
             scheduling=Scheduling(
                 reactor=one.clock,
                 spool=one.spool,
                 feeder=one.feeder,
                 clocks=one.clocks,
                 steering=self.steering,
-                changed=lambda run: self.sending.changed(run),  # noqa: PLW0108 - it is made just now
+                changed=self.ending.changed,
             ),
             at_rest=self.at_rest,
             notifying=self.notifying,
-            accepting=Accepting(spool=one.spool, feeder=one.feeder, compose=one.pool, changed=self.reporting.changed),
+            ending=self.ending,
         )
-        one.ledger._changed = self.sending.changed
-        self.sending.start()
+        one.feeder.withholding.on_paused(lambda run, _: lists.stop(run))
+        self.steering.tell(self.ending.cancel, self.at_rest.asked, self.notifying.stopped)
+        one.ledger._changed = self.ending.changed
+        first_round = FirstRound(feeder=one.feeder, clocks=one.clocks, pause=one.pause, leases=None)
+        own_stops = OwnStops(
+            one.feeder, first_round, progress, self.ending, self.stopping, once=once, rehearsal=rehearsal
+        )
+        self.looks = [one.feeder.tidy, own_stops.look]
+        EachSecond(one.clock, self.looks).start()
         self.prepared = prepare(folder(), Settings())
         self.results = []
+
+    def stored(self, run):
+        self.one.feeder.rescan(run)
+        self.ending.changed(run)
 
     def send(self, *, accept_changes=False):
         done = Deferred.fromCoroutine(self.sending.send(self.prepared, accept_changes=accept_changes))
@@ -204,7 +226,7 @@ class Scene:
         return []
 
     def stop(self):
-        done = Deferred.fromCoroutine(self.sending.stop())
+        done = Deferred.fromCoroutine(self.stopping.stop())
         self.stopped = []
         done.addBoth(self.stopped.append)
 
@@ -232,14 +254,6 @@ def test_a_campaign_from_its_opening_to_its_end(scene):
     assert one.imports[0].job["suppress"] == ["all.csv"]
     assert one.imports[0].job["scratch"] == "/scratch"
     assert one.sending.running() == []
-
-
-def test_a_rehearsal_reports_elsewhere(scene):
-    one = scene(rehearsal=True)
-    one.one.farm.obliging()
-    one.send()
-    one.until_over()
-    assert one.reporting.opened[1][0].endswith("/spring/rehearsal")
 
 
 def test_a_campaign_without_rows_ends_at_once(scene):
@@ -298,91 +312,6 @@ def test_who_is_being_sent_and_how_far(scene):
 # stopping
 
 
-def test_stopping_settles_everything_and_says_that_rows_remain(scene):
-    one = scene()
-    one.one.farm.connects = True
-    one.one.farm.answers = lambda connection: one.one.clock.callLater(2.0, connection.answer, 250)
-    one.send()
-    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
-    flying = one.one.feeder.open_queues.in_flight
-    one.stop()
-    assert one.until_over() == 3
-    assert one.stopped == [None]
-    name, state, status, counts = one.reporting.finished[0]
-    assert (state, status) == ("stopped", 3)
-    assert counts["delivered"] == flying, "what was in flight finished"
-    assert counts["pending"] == one.row().input_rows - flying
-    assert (one.row().state, one.row().exit_status, name) == ("stopped", 3, "spring")
-    one.one.check_empty()
-    assert one.imports[0].stopped
-
-
-def test_what_does_not_finish_in_time_is_cut(scene):
-    one = scene()
-    one.one.farm.connects = True
-    one.one.farm.answers = lambda connection: connection.dot()
-    one.send()
-    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
-    began = one.one.clock.seconds()
-    one.stop()
-    assert one.until_over() == 3
-    assert 5.0 <= one.one.clock.seconds() - began < 7.0
-    assert one.reporting.finished[0][3]["deferred"] >= 1
-    assert {attempt[2] for attempt in one.one.attempts()} == {"unknown"}
-
-
-def test_a_second_signal_does_not_wait(scene):
-    one = scene()
-    one.one.farm.connects = True
-    one.one.farm.answers = lambda _: None
-    one.send()
-    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
-    one.stop()
-    one.one.run(0.5)
-    one.sending.hurry()
-    began = one.one.clock.seconds()
-    assert one.until_over() == 3
-    assert one.one.clock.seconds() - began < 1.0
-
-
-def test_a_stop_while_the_list_is_being_opened_ends_it(scene):
-    """Nobody would tell a campaign that begins after the stop that it is over."""
-    one = scene()
-    one.open_takes = 10.0
-    one.send()
-    one.one.run(1)
-    one.stop()
-    assert one.until_over() == 3
-    assert one.row().state == "stopped"
-    assert one.one.farm.made == []
-
-
-def test_stopping_twice_is_stopping_once(scene):
-    one = scene()
-    one.send()
-    one.one.run(1)
-    one.stop()
-    first = one.stopped
-    one.stop()
-    one.one.run(5)
-    assert (first, one.stopped) == ([None], [None])
-    assert len(one.reporting.finished) == 1
-
-
-def test_with_a_full_disk_it_can_be_stopped_all_the_same(scene):
-    """Outcomes that cannot be stored are in the journal; waiting for the disk would need a kill -9."""
-    one = scene()
-    one.one.farm.obliging()
-    one.one.farm.answers = lambda connection: one.one.clock.callLater(1.0, connection.answer, 250)
-    one.send()
-    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
-    one.one.disk.fault = OwnFault("the disk is full")
-    one.one.run(3)
-    one.stop()
-    assert one.until_over(30) == 3
-    assert one.one.journal.replies
-
-
 def test_a_disk_that_fills_up_at_the_very_end_does_not_end_it_wrongly(scene):
     one = scene()
     one.one.farm.obliging()
@@ -409,61 +338,6 @@ def test_it_resumes_where_it_was_stopped(scene):
 
 
 # ends that are no success
-
-
-def test_once_ends_after_everybodys_first_attempt(scene):
-    one = scene(once=True)
-    one.one.farm.connects = True
-    one.one.farm.answers = 451
-    one.send()
-    assert one.until_over(30) == 3
-    assert one.reporting.finished[0][3]["deferred"] == 20
-    assert {attempt[1] for attempt in one.one.attempts()} == {1}
-
-
-def test_once_all_are_final_is_a_success(scene):
-    one = scene(once=True)
-    one.one.farm.obliging()
-    one.send()
-    assert one.until_over(30) == 0
-
-
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        Refused([Problem("r.csv", 9, 0, "the part already read has changed")]),
-        OwnFault("no room left"),
-        WorkerDiedError("the ingest process ended: signal 9"),
-        ValueError("rows 5 to 9 do not follow on row 3"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_a_list_that_cannot_be_read_to_its_end_stops_the_campaign_after_what_was_read(scene, trouble):
-    one = scene()
-    one.broken = trouble
-    one.one.farm.obliging()
-    one.send()
-    assert one.until_over(60) == 3
-    assert one.reporting.finished[0][3]["delivered"] == 10
-    assert (one.row().state, one.row().exit_status) == ("stopped", 3)
-
-
-def test_looking_after_things_goes_on_after_an_error(scene):
-    one = scene()
-    one.reporting.trouble = ZeroDivisionError()
-    one.one.farm.obliging()
-    one.send()
-    one.one.run(5)
-    assert one.reporting.looks >= 4
-
-
-def test_closing_ends_the_processes(scene):
-    one = scene()
-    Deferred.fromCoroutine(one.sending.close())
-    one.one.run(3)
-    assert one.reporting.closed
-    assert one.setups == []  # those that compose are the incarnation's to end
-    assert one.reporting.looks == 0
 
 
 @pytest.mark.parametrize(
@@ -505,13 +379,14 @@ class Joined:
         for run in list(self.scene.one.feeder.runs.values()):
             totals = self.scene.one.store.totals(run.id)
             run.counted(Counter({key: count for key, count in totals.items() if key[1] != "pending"}))
-            self.scene.sending.changed(run)
+            self.scene.ending.changed(run)
 
 
 def shared(one):
-    one.sending.joining = one.sending._ending._joining = Joined(one)
-    one.sending._leasing = SimpleNamespace(look=lambda: None)
-    return one.sending.joining
+    one.sending.joining = joined = Joined(one)
+    one.looks.append(joined.each_second)
+    one.one.spool.leases = SimpleNamespace(over=False, unsure="", valid=True, members=["me"], stop=lambda: None)
+    return joined
 
 
 def test_on_a_shared_spool_the_end_is_told_until_the_database_takes_it(scene, monkeypatch):
@@ -550,47 +425,6 @@ def test_who_was_declared_gone_says_nothing_of_the_campaign_any_more(scene):
     one.stop()
     assert one.until_over() == 3
     assert (one.reporting.finished, one.reporting.left, one.row().state) == ([], ["spring"], "running")
-
-
-def test_a_campaign_that_does_not_come_to_an_end_pauses_itself_and_charges_nobody(scene):
-    one = scene()
-    one.one.farm.obliging()
-    one.one.pool.endless_campaigns = {1}
-    one.send()
-    assert one.until_over(200) == 3
-    assert one.one.farm.sent == []
-    assert (one.row().state, one.row().exit_status) == ("stopped", 3)
-    (finished,) = one.reporting.finished
-    assert finished[1] == "stopped"
-    assert "the template does not come to an end" in one.sending.withholding.reason("spring")
-    assert one.imports[0].stopped
-    store = one.one.store
-    assert store.totals(1) == {("", "pending", ""): 20}
-    assert store.attempts_after(1, 0) == 0
-
-    # the service is started again with another template
-    one.one.pool.endless_campaigns, one.rows = set(), []
-    one.send(accept_changes=True)
-    assert one.until_over() == 0
-    assert one.sending.withholding.reason("spring") == ""
-    assert store.totals(1) == {("", "delivered", ""): 20}
-
-
-def test_a_pause_waits_for_what_is_in_flight(scene):
-    one = scene()
-    one.rows = ["a.example"] * 100
-    one.one.farm.connects = True
-    one.one.farm.answers = lambda connection: connection.dot()
-    one.send()
-    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
-    (run,) = one.one.feeder.runs.values()
-    one.sending.withholding.pause(run, "for a test", [])
-    one.one.run(2.0)
-    assert not one.results
-    assert not one.one.feeder.open_queues.queues
-    assert one.one.feeder.held == one.one.feeder.open_queues.in_flight, "what was ready went back"
-    one.one.run(8.0)
-    assert one.results == [3], "and not for ever"
 
 
 def cancel(one):

@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.lifecycle.ending import Ending
+from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.exit_status import DONE, STOPPED
 from bulkmail.mail import OwnFault
 
@@ -19,9 +20,11 @@ class Scene:
             spool=one.spool,
             clocks=one.clocks,
             feeder=one.feeder,
-            reporting=SimpleNamespace(finish=self.finish),
             compose=SimpleNamespace(tear_down=lambda key, _: self.torn.append(key)),
-            joining=None,
+            lists=None,
+            at_rest=None,
+            reporting=SimpleNamespace(finish=self.finish, changed=lambda _: None),
+            progress=Progress(one.pause, one.feeder, one.clocks),
             ended=lambda run, state: self.told.append((run.name, state, len(self.reports))),
         )
 
@@ -44,7 +47,7 @@ def scene(world):
 def test_first_the_state_then_the_report_then_the_status(scene):
     ended = []
     scene.ending.of(scene.run).addCallback(ended.append)
-    scene.ask(scene.ending.close(scene.run, "finished", DONE))
+    scene.ask(scene.ending._close(scene.run, "finished", DONE))
     assert ended == [0]
     assert scene.reports == [("spring", "finished", 0, "finished")]
     assert scene.torn == [scene.run.id]
@@ -69,7 +72,7 @@ def test_a_state_that_cannot_be_written_does_not_keep_it_from_ending(scene):
     ended = []
     scene.ending.of(scene.run).addCallback(ended.append)
     scene.one.disk.fault = OwnFault("the disk is full")
-    scene.ask(scene.ending.close(scene.run, "finished", DONE))
+    scene.ask(scene.ending._close(scene.run, "finished", DONE))
     assert ended == [0]
     assert scene.reports == [("spring", "finished", 0, "running")]
     assert not scene.one.store.has_whole_report(scene.run.id)
@@ -88,3 +91,30 @@ def test_all_outcomes_are_waited_for_and_while_stopping_not_beyond_a_fault(scene
     one.feeder.stop()
     one.run(1.0)
     assert got
+
+
+def test_a_campaign_ends_once_with_its_last_row_and_not_where_another_machine_has_it(scene):
+    one, run, ended = scene.one, scene.run, []
+    scene.ending.of(run).addCallback(ended.append)
+    scene.ending.changed(run)
+    assert not run.over
+    one.farm.obliging()
+    one.start()
+    one.until(lambda: run.complete, 10)
+    run.helped = True
+    scene.ending.changed(run)
+    assert not run.over
+    run.helped = False
+    scene.ending.changed(run)
+    scene.ending.changed(run)
+    one.until(lambda: ended, 10)
+    assert scene.reports == [("spring", "finished", 0, "finished")]
+
+
+def test_a_campaign_that_is_stopped_goes_on_at_the_next_start(scene):
+    ended = []
+    scene.ending.of(scene.run).addCallback(ended.append)
+    scene.ask(scene.ending.stop(scene.run))
+    assert ended == [STOPPED]
+    assert scene.run.over
+    assert scene.one.store.campaign("spring").state == "stopped"

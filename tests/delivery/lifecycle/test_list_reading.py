@@ -25,7 +25,15 @@ def reading(world, monkeypatch):
     worker = FakeIngest(one.clock, [row(n) for n in range(1, 301)])
     monkeypatch.setattr(importing_module, "Worker", SimpleNamespace(start=lambda *_, **__: worker))
     monkeypatch.setattr(module, "reading_job", lambda *given: {"given": given})
-    lists = ListReading(reactor=one.clock, spool=one.spool, wall=one.wall, suppress=["all.csv"], scratch="/scratch")
+    worker.stored = []
+    lists = ListReading(
+        reactor=one.clock,
+        spool=one.spool,
+        wall=one.wall,
+        suppress=["all.csv"],
+        scratch="/scratch",
+        stored=worker.stored.append,
+    )
     return one, run, worker, lists
 
 
@@ -42,14 +50,13 @@ def outcome(one, coroutine):
 
 def test_lists_are_opened_and_read_to_their_end(reading):
     one, run, worker, lists = reading
-    stored = []
-    importing = outcome(one, lists.open(PREPARED, opened(run), stored.append))
-    lists.begin(run, importing, stored.append)
+    importing = outcome(one, lists.open(PREPARED, opened(run)))
+    lists.begin(run, importing)
     outcome(one, lists.ended(run))
     assert run.input_rows == 300
     assert run.import_done
     assert worker.closed
-    assert stored.count(run) >= 3, "after each batch, and at the end"
+    assert worker.stored.count(run) >= 3, "after each batch, and at the end"
     lists.forget(run)
     lists.stop(run)  # which has ended: nothing to stop
 
@@ -57,7 +64,7 @@ def test_lists_are_opened_and_read_to_their_end(reading):
 def test_a_list_that_is_refused_leaves_no_process(reading):
     one, run, worker, lists = reading
     worker.fails["open"] = ("refused", [("r.csv", 2, 0, "the part already read has changed")])
-    failure = outcome(one, lists.open(PREPARED, opened(run), lambda _: None))
+    failure = outcome(one, lists.open(PREPARED, opened(run)))
     assert failure.check(Refused)
     assert worker.closed
 
@@ -65,8 +72,8 @@ def test_a_list_that_is_refused_leaves_no_process(reading):
 @pytest.mark.parametrize("stop", [lambda lists, run: lists.stop(run), lambda lists, _: lists.stop_all()])
 def test_reading_stops_after_the_batch_at_hand(reading, stop):
     one, run, _, lists = reading
-    importing = outcome(one, lists.open(PREPARED, opened(run), lambda _: None))
-    lists.begin(run, importing, lambda _: None)
+    importing = outcome(one, lists.open(PREPARED, opened(run)))
+    lists.begin(run, importing)
     stop(lists, run)
     outcome(one, lists.ended(run))
     assert run.input_rows == 100
@@ -76,7 +83,7 @@ def test_reading_stops_after_the_batch_at_hand(reading, stop):
 def test_the_operators_lists_are_those_of_the_last_settings(reading):
     one, run, _, lists = reading
     lists.apply(["other.csv"])
-    importing = outcome(one, lists.open(PREPARED, opened(run), lambda _: None))
+    importing = outcome(one, lists.open(PREPARED, opened(run)))
     assert importing._job["given"][3:] == (["other.csv"], "/scratch")
     importing.close()
 

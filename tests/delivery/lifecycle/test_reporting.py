@@ -300,6 +300,14 @@ class Counting(TestCase):
         told.place = Place(told.folder, "report")
         return told
 
+    def test_a_rehearsal_reports_elsewhere_and_always_anew(self):
+        campaign = SimpleNamespace(folder="/c", opened=SimpleNamespace(id=(1, 2)))
+        for rehearsal, folder in ((False, "/c/report"), (True, "/c/rehearsal")):
+            one = Reporting(reactor=reactor, spool=None, spool_path="", wall=float, fault=print, rehearsal=rehearsal)
+            report = one.report_of(campaign)
+            assert report.place.path == folder
+            assert report.beyond == (None if rehearsal else one.beyond)
+
     async def test_attempts_behind_a_position(self):
         one = self.reporting()
         one.file.write_bytes((",".join(ATTEMPT_COLUMNS) + "\r\none,\r\ntwo,\r\n").encode())
