@@ -54,9 +54,11 @@ class ReportWorker:
             case ("refresh", campaign, facts):
                 timeline = self._timelines[campaign]
                 timeline.follow(partial(self._reader(campaign).attempt_sums, campaign))
-                told = self._facts(campaign, {**facts, "timeline": timeline.buckets()})
+                best = {"best_minute": timeline.best_minute, "best_hour": timeline.best_hour}
+                told = self._facts(campaign, {**facts, **best, "timeline": timeline.buckets()})
                 stats = self._folders[campaign].refresh(told, self._recipients(campaign))
-                return stats.domains.top(), {name: dict(counts) for name, counts in stats.by_variant.items()}
+                by_variant = {name: dict(counts) for name, counts in stats.by_variant.items()}
+                return {"by_domain": stats.domains.top(), "by_variant": by_variant, **best}
             case ("beyond", place, position):
                 return attempts_beyond(Place(*place), tuple(position))
             case ("close", campaign):

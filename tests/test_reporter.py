@@ -79,12 +79,13 @@ def rows_of(path):
 
 
 def test_recipients_csv_has_a_row_for_each_and_our_words_where_nobody_replied(worker):
-    top, by_variant = worker.worker.handle(("refresh", worker.campaign, facts()))
+    counted = worker.worker.handle(("refresh", worker.campaign, facts()))
     rows = rows_of(worker.place / "recipients.csv")
     assert [row["status"] for row in rows] == ["delivered", "invalid", "pending"]
     assert [row["reply"] for row in rows] == ["2.0.0 Ok", "no such variable", ""]
     assert rows[0]["attempts"] == "1"
-    assert (top["a.example"]["delivered"], by_variant) == (1, {})
+    assert (counted["by_domain"]["a.example"]["delivered"], counted["by_variant"]) == (1, {})
+    assert [counted[best][1] for best in ("best_minute", "best_hour")] == [1, 1]
     assert (worker.place / "index.html").exists()
 
 
@@ -93,7 +94,7 @@ def test_what_is_counted_of_the_variants_goes_through_a_pipe(worker):
     answer = worker.worker.handle(("refresh", worker.campaign, facts(variants=told)))
     assert marshal.loads(marshal.dumps(answer)) == answer
     rows = rows_of(worker.place / "recipients.csv")
-    assert [name for name, counts in answer[1].items() if counts.get("delivered")] == [rows[0]["variant"]]
+    assert [name for name, counts in answer["by_variant"].items() if counts.get("delivered")] == [rows[0]["variant"]]
     assert rows[1]["variant"] == "", "it is invalid"
 
 

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from typing import Any
 
 from bulkmail.mail import Word
-from bulkmail.report.timeline import Bucket
+from bulkmail.report.timeline import Best, Bucket
 from bulkmail.zones import zone
 
 _ON_PURPOSE = frozenset({Word.PAUSED, Word.STOPPED, Word.REFUSED, Word.APPROVAL, Word.SCHEDULED})
@@ -50,6 +50,8 @@ class Facts:
     via_relay: str = ""  # the host that took everything; "" where mail went straight to the receivers
     timezone: str = "UTC"  # of the times that people read, a name of the IANA database
     timeline: Sequence[Bucket] = ()  # its attempts over time
+    best_minute: Best | None = None  # as of the last refresh, as in `Timeline`
+    best_hour: Best | None = None
 
     @property
     def zone(self) -> tzinfo:

@@ -12,6 +12,7 @@ from bulkmail.report.clicks import clicks_in_figures
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.files import ReportFile, write_text
 from bulkmail.report.tally import TOP_DOMAINS
+from bulkmail.report.timeline import Best
 
 
 def full_counts(by_status: Counts, rows: int) -> dict[str, int]:
@@ -61,6 +62,8 @@ def summary(facts: Facts) -> dict[str, Any]:
         "clicks": clicks_in_figures(facts.clicks),
         "via_relay": facts.via_relay or None,
         "rate": round(facts.rate, 1),
+        "best_minute": _best(facts.best_minute),
+        "best_hour": _best(facts.best_hour),
         "started_at": time_cell(facts.started_at) or None,
         "ended_at": time_cell(facts.ended_at) or None,
         "exit_status": facts.exit_status,
@@ -68,6 +71,10 @@ def summary(facts: Facts) -> dict[str, Any]:
     if facts.rehearsal:
         figures["rehearsal"] = True
     return figures
+
+
+def _best(best: Best | None) -> dict[str, Any] | None:
+    return None if best is None else {"at": time_cell(best[0]), "accepted": best[1]}
 
 
 def _winner(variants: Mapping[str, Any]) -> dict[str, str] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bulkmail.mail import LateResult
+from bulkmail.mail import LateResult, Status
 
 AttemptSum = tuple[int, int, str, str, int, int]
 """(greatest attempt's id, number of the span, provider, result, milliseconds within which it was accepted, attempts)"""
@@ -19,11 +19,34 @@ Spans = Mapping[int, Counter[tuple[str, int]]]
 Bucket = tuple[float, int, int, int]
 """(start in epoch seconds, delivered, failed, deferred)"""
 
+Best = tuple[float, int]
+"""(start of a minute or an hour of the clock in epoch seconds, messages accepted of the attempts that began in it)"""
+
 STEPS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_419_200)
 """Bucket widths in seconds; each divides the next one, so that buckets merge without a seam."""
 
 _MOST = 128
+_MINUTE, _HOUR = 60, 3600
+_READ = STEPS.index(_MINUTE)  # attempts are read in spans of a minute at the most: the best one is looked for
+_RECENT = 256  # minutes or hours that are still counted: attempts are stored when they end, hours after they began
 _LATE = frozenset(map(str, LateResult))
+
+
+class _Peak:
+    """Finds the span of ``width`` seconds with the most. Only the last `_RECENT` spans are counted further."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.best: Best | None = None
+        self._recent: dict[int, int] = {}  # number of a span -> accepted
+
+    def add(self, number: int, accepted: int) -> None:
+        """Count what was accepted in a span. Of equal ones the first that had so many stays the best."""
+        count = self._recent[number] = self._recent.get(number, 0) + accepted
+        if self.best is None or count > self.best[1]:
+            self.best = (float(number * self.width), count)
+        if len(self._recent) > _RECENT:
+            del self._recent[min(self._recent)]
 
 
 class Timeline:
@@ -37,18 +60,34 @@ class Timeline:
         self._step = 0
         self._last = 0  # the id of the last attempt in it
         self._sums: dict[str, dict[int, Counter[tuple[str, int]]]] = {"": {}}  # by provider, "" for all of them
+        self._minutes, self._hours = _Peak(_MINUTE), _Peak(_HOUR)
+
+    @property
+    def best_minute(self) -> Best | None:
+        """The minute in which the most was accepted; None where nothing was."""
+        return self._minutes.best
+
+    @property
+    def best_hour(self) -> Best | None:
+        """The hour in which the most was accepted; None where nothing was."""
+        return self._hours.best
 
     def follow(self, read: Callable[[int, int], Sequence[AttemptSum]]) -> None:
         """Add all attempts that are not in it yet. What came back later was no attempt and is left out.
 
         ``read(after, width)``: sums of some attempts behind an id, in spans of ``width`` seconds; none at the end.
         """
-        while found := read(self._last, STEPS[self._step]):
+        while found := read(self._last, width := STEPS[min(self._step, _READ)]):
+            times = STEPS[self._step] // width
             for last, number, provider, result, within, attempts in found:
                 self._last = max(self._last, last)
                 if result not in _LATE:
                     for of in ("", provider):
-                        self._sums.setdefault(of, {}).setdefault(number, Counter())[result, within] += attempts
+                        spans = self._sums.setdefault(of, {})
+                        spans.setdefault(number // times, Counter())[result, within] += attempts
+                if result == Status.DELIVERED:
+                    for peak in (self._minutes, self._hours):
+                        peak.add(number * width // peak.width, attempts)
             while len(self._sums[""]) > self._most and self._step + 1 < len(STEPS):
                 times = STEPS[self._step + 1] // STEPS[self._step]
                 self._sums = {of: _widened(spans, times) for of, spans in self._sums.items()}

@@ -17,7 +17,7 @@ KEYS = [
     "expected_end_at", "alive", "written_at", "complete", "report_whole", "input_rows", "input_complete",
     "by_status", "by_category", "by_provider", "by_domain", "by_variant", "winner", "possibly_doubled", "late",
     "clicks",
-    "via_relay", "rate",
+    "via_relay", "rate", "best_minute", "best_hour",
     "started_at", "ended_at", "exit_status",
 ]  # fmt: skip
 
@@ -42,6 +42,14 @@ def test_the_figures(sample):
     assert figures["rate"] == 61.2
     assert figures["started_at"] == "2026-12-01T10:00:00.123Z"
     assert figures["exit_status"] == 0
+
+
+def test_the_best_minute_and_hour_are_told_with_their_time(sample):
+    figures = summary(Facts(**sample.facts))
+    assert (figures["best_minute"], figures["best_hour"]) == (None, None)
+    figures = summary(Facts(**sample.facts, best_minute=(1796119260.0, 4321), best_hour=(1796119200.0, 99_000)))
+    assert figures["best_minute"] == {"at": "2026-12-01T10:01:00.000Z", "accepted": 4321}
+    assert figures["best_hour"] == {"at": "2026-12-01T10:00:00.000Z", "accepted": 99_000}
 
 
 def test_it_is_not_complete_while_rows_wait_or_are_read(facts):

@@ -42,6 +42,26 @@ def test_each_is_counted_once_and_what_came_back_later_is_left_out():
     )
 
 
+def test_the_best_minute_and_hour_are_those_with_the_most_that_was_accepted():
+    assert (Timeline().best_minute, Timeline().best_hour) == (None, None)
+    at = [3599.0, 3600.0, 3659.0, 7100.0, 7199.9, 7200.0, 7201.0, 7259.0]
+    attempts = [(one, "google", "delivered") for one in at] + [(30.0, "google", "deferred")] * 9
+    line = followed(Timeline(most=2), attempts)
+    assert line.best_minute == (7200.0, 3)
+    assert line.best_hour == (3600.0, 4)
+    again = followed(line, [*attempts, (7202.0, "other", "delivered"), (3610.0, "other", "delivered")])
+    assert (again.best_minute, again.best_hour) == ((7200.0, 4), (3600.0, 5))
+
+
+def test_the_best_minute_is_found_however_wide_the_spans_are_and_takes_no_memory():
+    attempts = [(n * 90_000.0, "other", "delivered") for n in range(2000)]
+    attempts[1500:1500] = [(1499 * 90_000.0 + 7.0, "other", "delivered")] * 2
+    line = followed(Timeline(most=8), attempts, most=100)
+    assert line.best_minute == (1499 * 90_000.0, 3)
+    assert line.best_hour == (1499 * 90_000.0, 3)
+    assert max(len(peak._recent) for peak in (line._minutes, line._hours)) <= 256
+
+
 AT = st.tuples(st.floats(1, 4e9), st.sampled_from(["google", "other"]), st.sampled_from(["delivered", "failed"]))
 
 

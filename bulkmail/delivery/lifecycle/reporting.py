@@ -192,7 +192,7 @@ class Reporting:
         started = self._reactor.seconds()
         try:
             job = ("refresh", run.id, self._facts(report, report.end))
-            report.by_domain, report.by_variant = await self._slow.ask(job, None)
+            report.counted = await self._slow.ask(job, None)
         except BulkmailError as error:
             report.stale = True
             self._fault(f"the report of {run.name} cannot be written: {_last_line(error)}")
@@ -207,9 +207,9 @@ class Reporting:
         if report is None:
             return None
         await self._spool.flushed()
-        report.by_variant = {}
+        report.counted = {**report.counted, "by_variant": {}}
         await self._write_slow(report)
-        return report.by_variant or None
+        return report.counted["by_variant"] or None
 
     def _by_state(self, run: Run, state: str, ended_at: float | None) -> Situation:
         """Return what is known of a campaign that is not being sent: its state in the spool."""
@@ -233,8 +233,7 @@ class Reporting:
             "by_status": run.by_status,
             "by_category": run.by_category,
             "by_provider": run.by_provider,
-            "by_domain": report.by_domain,
-            "by_variant": report.by_variant,
+            **report.counted,
             "variants": variants_of(run.content),
             "rate": report.rate if ended_at is None else 0.0,
             "started_at": run.started_at,
@@ -268,8 +267,7 @@ class _Report:
         self.end: _End | None = None  # once no outcome comes any more
         self.job: tuple[Any, ...] = ()
         self.position = (0, 0)
-        self.by_domain: dict[str, dict[str, int]] = {}
-        self.by_variant: dict[str, dict[str, int]] = {}
+        self.counted: dict[str, Any] = {}  # members of `report.Facts` that a refresh counts
         self.changed = self.stale = True
         self.quick, self.slow = DeferredLock(), DeferredLock()  # held while the one process or the other writes
         self.next_refresh = 0.0

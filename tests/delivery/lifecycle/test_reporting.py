@@ -54,7 +54,8 @@ class FakePool:
         elif job[0] in self.fails:
             done.errback(self.fails[job[0]])
         else:
-            counted = {"a.example": {"delivered": 1}}, {"b": {"delivered": 1}}
+            counted = {"by_domain": {"a.example": {"delivered": 1}}, "by_variant": {"b": {"delivered": 1}}}
+            counted |= {"best_minute": (60.0, 1), "best_hour": (0.0, 1)}
             done.callback({"attempts": self.position, "live": None, "refresh": counted}[job[0]])
 
     async def close(self):
@@ -186,8 +187,8 @@ def test_a_dead_process_is_told_of_and_its_writing_done_again(scene):
     scene.quick.down = scene.slow.down = False
     scene.seconds(10)
     assert scene.saved == [(1, [10, 1])]
-    assert scene.reporting._reports[1].by_domain == {"a.example": {"delivered": 1}}
-    assert scene.reporting._reports[1].by_variant == {"b": {"delivered": 1}}
+    assert scene.reporting._reports[1].counted["by_domain"] == {"a.example": {"delivered": 1}}
+    assert scene.reporting._reports[1].counted["by_variant"] == {"b": {"delivered": 1}}
 
 
 def test_the_last_line_of_a_traceback_is_what_people_read(scene):
