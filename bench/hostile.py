@@ -27,6 +27,7 @@ from twisted.internet.task import deferLater, react
 sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
 
+from bulkmail.mail import Peer
 from bulkmail.net import SessionOptions, TlsContexts, connect
 from bulkmail.rehearsal import read
 from bulkmail.smtp import Transaction
@@ -108,9 +109,8 @@ class Crowd:
         self.most = max(self.most, self.open)
         options = SessionOptions("me.example.com", "opportunistic" if kind in WITH_TLS else "off")
         conn = connect(
-            reactor, ip=ip, host=f"mx.{kind}.test", port=ready["smtp_port"], source_ip="", timeouts=TIMEOUTS,
-            session_options=options, tls_contexts=contexts, listener=self, forbidden=lambda _ip: None,
-            clock=time.monotonic,
+            reactor, Peer(f"mx.{kind}.test", ip), ready["smtp_port"], timeouts=TIMEOUTS, session_options=options,
+            tls_contexts=contexts, listener=self, forbidden=lambda _ip: None,
         )  # fmt: skip
         self.kind[conn] = kind
 

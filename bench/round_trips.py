@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import _distance as distance
 import _lab as lab
 
-from bulkmail.mail import Fate
+from bulkmail.mail import Fate, Peer
 from bulkmail.net import SessionOptions, TlsContexts, connect
 from bulkmail.smtp import Transaction
 
@@ -125,9 +125,9 @@ async def send(port: int, way: Way, count: int, connections: int, message: bytes
     cpu = time.process_time()
     for _ in range(connections):
         connect(
-            reactor, ip="127.0.0.1", host="bench.test", port=port, source_ip="",
+            reactor, Peer("bench.test", "127.0.0.1"), port,
             session_options=SessionOptions("me.example.com", "off", **way.session), timeouts=TIMEOUTS,
-            tls_contexts=TlsContexts(), listener=sender, forbidden=lambda _ip: None, clock=time.monotonic,
+            tls_contexts=TlsContexts(), listener=sender, forbidden=lambda _ip: None,
         )  # fmt: skip
     await over
     if sender.fates != {Fate.ACCEPTED: count}:

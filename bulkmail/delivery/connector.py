@@ -12,6 +12,7 @@ from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.met_hosts import MetHosts
 from bulkmail.delivery.relay import Smarthost
 from bulkmail.delivery.traces import Traces
+from bulkmail.mail import Peer
 from bulkmail.net import (
     ConnectionListener,
     Families,
@@ -149,14 +150,11 @@ class Connector:
             pipelining=(manner.pipelining or smtp.pipelining) == "auto" and groups,
             chunking=(manner.chunking or smtp.chunking) == "auto" and chunks,
             small_hello=self.facts.known(ip, FactKind.HELLO, self.clocks.wall()) is not None,
-            tls_policy=tls_policy,
         )
         connection: LiveConnection = self._open_connection(
             self.clocks.reactor,
-            ip=ip,
-            host=host,
-            port=smtp.port if relay is None else relay.port,
-            source_ip=source.address,
+            Peer(host, ip, source.address, tls_policy=tls_policy),
+            smtp.port if relay is None else relay.port,
             proxy=Proxy.of(source.proxy) if source.proxy and not self.rehearsal else None,
             session_options=options if relay is None else relay.options(options),
             timeouts=self._patience(ip, source, patient=patient),

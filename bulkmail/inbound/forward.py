@@ -57,10 +57,8 @@ class SmtpForward:
             attempt = _Attempt(Transaction(received.sender, to, message))
             connect(
                 self._reactor,
-                ip=ip,
-                host=self._host,
-                port=self._port,
-                source_ip="",
+                Peer(self._host, ip),
+                self._port,
                 session_options=SessionOptions(self._hostname, allow_own_name=True),
                 timeouts=self._timeouts,
                 tls_contexts=self._tls,

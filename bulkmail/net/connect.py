@@ -57,7 +57,6 @@ class SessionOptions:
 
     ``implicit_tls``: TLS begins with the connection, as on port 465, not with STARTTLS. ``allow_own_name``: the server
     may have the name that we greet with. ``small_hello``: TLS begins with a hello that fits in one TCP segment.
-    ``tls_policy``: what ``tls`` was before this connection's own reasons, as the peer is reported with.
     """
 
     hostname: str
@@ -68,32 +67,28 @@ class SessionOptions:
     credentials: Credentials | None = None
     allow_own_name: bool = False
     small_hello: bool = False
-    tls_policy: str = ""
 
 
 def connect(
     reactor: Any,
-    *,
-    ip: str,
-    host: str,
+    peer: Peer,
     port: int,
-    source_ip: str,
+    *,
     session_options: SessionOptions,
     timeouts: Timeouts,
     tls_contexts: TlsContexts,
     listener: ConnectionListener,
     forbidden: Callable[[str], str | None],
-    clock: Callable[[], float] | None = None,
     proxy: Proxy | None = None,
 ) -> Connection:
-    """Start to connect; the listener hears the rest, never before this returns.
+    """Start to connect to ``peer``; the listener hears the rest, never before this returns.
 
-    ``ip`` is an address literal and ``host`` the MX's name, for TLS and the report; ``source_ip`` may be ``""``.
+    Its ``ip`` is an address literal and ``host`` the MX's name, for TLS and the report; ``source_ip`` may be ``""``.
     ``forbidden`` says why an address must not be connected to, or None: it is asked about the very address used.
-    ``clock`` gives monotonic seconds; the reactor's own otherwise. ``proxy``: connect through it; ``source_ip`` is then
-    the address that receivers see, and the proxy's.
+    ``proxy``: connect through it; ``source_ip`` is then the address that receivers see, and the proxy's. The clock of
+    the reactor is to be monotonic.
     """
-    options = session_options
+    options, ip, source_ip = session_options, peer.ip, peer.source_ip
     connection = Connection(
         reactor,
         Session(
@@ -105,11 +100,11 @@ def connect(
             credentials=options.credentials,
             allow_own_name=options.allow_own_name,
         ),
-        peer=Peer(host, ip, source_ip, tls_policy=options.tls_policy),
+        peer=peer,
         listener=listener,
         timeouts=timeouts,
-        handshake=tls_contexts.handshake(options.tls, host, small=options.small_hello),
-        clock=clock or reactor.seconds,
+        handshake=tls_contexts.handshake(options.tls, peer.host, small=options.small_hello),
+        clock=reactor.seconds,
     )
     refusal = forbidden(ip) if isIPAddress(ip) or isIPv6Address(ip) else f"{ip!r} is not an IP address"
     if refusal:

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
 from bulkmail.delivery import Clocks, Connector, Pause, Run, assemble
-from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
+from bulkmail.mail import Category, Fate, OwnFault, Rate, Reply, Stage
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
 from bulkmail.shaping import SiteFacts, provider_table
@@ -128,9 +128,9 @@ class FakeConnection:
     resuming = False
     wants_small_hello = False
 
-    def __init__(self, farm, host, ip, listener, options):
+    def __init__(self, farm, peer, listener, options):
         self.farm = farm
-        self.peer = Peer(host, ip)
+        self.peer = peer
         self.listener = listener
         self.options = options
         self.started_at = farm.clock.seconds()
@@ -353,15 +353,15 @@ class Farm:
     def open(self):
         return [connection for connection in self.made if not connection.closed]
 
-    def connect(self, reactor, *, ip, host, listener, **options):
+    def connect(self, reactor, peer, port, *, listener, **options):
         if self.fault is not None:
             raise self.fault
         chunks = self.chunks and options["session_options"].chunking
-        connection = (FakeWindow if chunks else FakeConnection)(self, host, ip, listener, options)
+        connection = (FakeWindow if chunks else FakeConnection)(self, peer, listener, {**options, "port": port})
         self.made.append(connection)
-        self.connected.append((self.clock.seconds(), ip))
+        self.connected.append((self.clock.seconds(), peer.ip))
         self.most = max(self.most, len(self.open))
-        if ip in self.dead:
+        if peer.ip in self.dead:
             words = "connection refused"
             self.clock.callLater(self.rtt, connection.close, Stage.CONNECT, None, words, Category.CONNECTION)
         elif self.connects:

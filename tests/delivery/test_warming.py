@@ -36,7 +36,7 @@ def warming(world, fast):
 def sent_from(one):
     by_connection = Counter()
     for connection in one.farm.made:
-        by_connection[connection.options["source_ip"]] += connection.messages
+        by_connection[connection.peer.source_ip] += connection.messages
     return {ip: count for ip, count in by_connection.items() if count}
 
 

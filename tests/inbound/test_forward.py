@@ -34,8 +34,8 @@ def passing(loop, message, monkeypatch):
     """Begin to pass a message on; the connections made, and what came of it."""
     conns = []
 
-    def connect(reactor, *, ip, listener, **rest):
-        conns.append(Conn(listener, ip))
+    def connect(reactor, peer, port, *, listener, **rest):
+        conns.append(Conn(listener, peer.ip))
 
     monkeypatch.setattr(forward, "connect", connect)
     threads = WaitingThreads(loop, 1)

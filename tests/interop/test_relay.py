@@ -97,10 +97,8 @@ class EachMechanism(TestCase):
         listener, relay = Listener(), self.relay
         conn = connect(
             reactor,
-            ip="127.0.0.1",
-            host="mx.interop.test",
-            port=relay.smtps if implicit else relay.port,
-            source_ip="",
+            Peer("mx.interop.test", "127.0.0.1"),
+            relay.smtps if implicit else relay.port,
             session_options=SessionOptions(
                 "me.example",
                 "verify",

@@ -28,19 +28,15 @@ V4, V6 = Peer("mx", "192.0.2.1"), Peer("mx", "2001:db8::1")
 OURS = Peer("mx", "192.0.2.1", "192.0.2.9")  # sent from a source of the settings
 
 
-def begin(kit, reactor, listener, **changed):
+def begin(kit, reactor, listener, *, port=25, ip="192.0.2.1", host="mx.example", source_ip="", **changed):
     options = {
-        "ip": "192.0.2.1",
-        "host": "mx.example",
-        "port": 25,
-        "source_ip": "",
         "session_options": SessionOptions("me.example"),
         "timeouts": kit.timeouts(),
         "tls_contexts": TlsContexts(),
         "listener": listener,
         "forbidden": lambda _ip: None,
     }
-    return connect(reactor, **{**options, **changed})
+    return connect(reactor, Peer(host, ip, source_ip), port, **{**options, **changed})
 
 
 def test_it_connects_to_the_very_address_that_was_judged(kit):

@@ -9,7 +9,7 @@ import threading
 import pytest
 from twisted.trial.unittest import TestCase
 
-from bulkmail.mail import Stage
+from bulkmail.mail import Peer, Stage
 from bulkmail.net import Proxy, SessionOptions, TlsContexts, connect
 from bulkmail.net.proxying import SocksClient, header, not_connected
 
@@ -104,10 +104,8 @@ class Loopback(TestCase):
         listener = self.kit.Listener()
         connection = connect(
             reactor,
-            ip="192.0.2.25",
-            host="mx.example",
-            port=25,
-            source_ip="192.0.2.10",
+            Peer("mx.example", "192.0.2.25", "192.0.2.10"),
+            25,
             session_options=SessionOptions("me.example"),
             timeouts=self.kit.timeouts(),
             tls_contexts=TlsContexts(),

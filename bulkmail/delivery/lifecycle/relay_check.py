@@ -84,10 +84,8 @@ class RelayCheck(NothingSent):
             host, ip = self._stops[0]
             self._connection = connect(
                 self._reactor,
-                ip=ip,
-                host=host,
-                port=self._relay.port,
-                source_ip="",
+                Peer(host, ip),
+                self._relay.port,
                 session_options=replace(self._relay.options(self._options), small_hello=self._small_hello),
                 timeouts=self._timeouts,
                 tls_contexts=self._contexts,

@@ -42,7 +42,7 @@ class Scene:
         self.quirks = ServerQuirks(self.site, self.allowed, self.one.facts, self.one.clocks, 3)
 
     def connection(self, messages=0, answer=250):
-        made = self.one.farm.connect(None, ip="192.0.2.1", host="mx1.a.example", listener=None)
+        made = self.one.farm.connect(None, MX, 25, listener=None)
         for _ in range(messages):
             fate = Fate.ACCEPTED if answer < 400 else Fate.REFUSED
             transaction = to(2)

@@ -160,10 +160,10 @@ def test_a_place_that_came_free_while_another_host_took_its_time_is_used(world, 
     one.routes = {"a.example": one.site("a.example", "192.0.2.1", "192.0.2.2", same=True)}
     connect = one.farm.connect
 
-    def black_hole(*args, ip, **options):
-        one.farm.connects = ip != "192.0.2.2"
-        made = connect(*args, ip=ip, **options)
-        if ip == "192.0.2.2":
+    def black_hole(reactor, peer, *args, **options):
+        one.farm.connects = peer.ip != "192.0.2.2"
+        made = connect(reactor, peer, *args, **options)
+        if peer.ip == "192.0.2.2":
             one.clock.callLater(30.0, made.close, Stage.CONNECT, None, "timed out", Category.CONNECTION)
         return made
 

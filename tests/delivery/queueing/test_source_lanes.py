@@ -35,7 +35,7 @@ def sent_from(one):
     """Messages by the source that they left from."""
     by_connection = Counter()
     for connection in one.farm.made:
-        by_connection[connection.options["source_ip"]] += connection.messages
+        by_connection[connection.peer.source_ip] += connection.messages
     return {ip: count for ip, count in by_connection.items() if count}
 
 
@@ -97,7 +97,7 @@ def test_a_source_that_is_refused_rests_there_and_the_other_goes_on(many):
     refused = []
 
     def answers(connection):
-        if connection.options["source_ip"] == A and connection.peer.ip == one.site("a.example").hosts[0].addresses[0]:
+        if connection.peer.source_ip == A and connection.peer.ip == one.site("a.example").hosts[0].addresses[0]:
             refused.append(one.clock.seconds())
             connection.answer(554, "5.7.1 your address is on our block list", stage=Stage.MAIL)
         else:
@@ -120,9 +120,9 @@ def test_a_host_that_one_source_cannot_reach_costs_one_attempt(many):
     one = many()
     connect = one.farm.connect
 
-    def from_b_only(reactor, **options):
-        one.farm.dead = {options["ip"]} if options["source_ip"] == A else set()
-        return connect(reactor, **options)
+    def from_b_only(reactor, peer, *given, **options):
+        one.farm.dead = {peer.ip} if peer.source_ip == A else set()
+        return connect(reactor, peer, *given, **options)
 
     one.farm.connect = from_b_only
     run = one.campaign({"a.example": 300})
@@ -139,9 +139,9 @@ def test_an_address_that_is_missing_charges_nobody_and_the_other_source_goes_on(
     one = many()
     connect, gone = one.farm.connect, [True]
 
-    def missing(reactor, **options):
-        connection = connect(reactor, **options)
-        if gone[0] and options["source_ip"] == A:
+    def missing(*given, **options):
+        connection = connect(*given, **options)
+        if gone[0] and connection.peer.source_ip == A:
             fault = {"own_fault": True, "source_fault": True}
             one.clock.callLater(
                 0, connection.close, Stage.CONNECT, None, f"{A} is not here", Category.CONNECTION, **fault
@@ -170,8 +170,8 @@ def test_where_every_source_is_missing_everything_waits_and_goes_on(many):
     one = many()
     connect = one.farm.connect
 
-    def missing(reactor, **options):
-        connection = connect(reactor, **options)
+    def missing(*given, **options):
+        connection = connect(*given, **options)
         if one.clock.seconds() < 60.0:
             fault = {"own_fault": True, "source_fault": True}
             one.clock.callLater(0, connection.close, Stage.CONNECT, None, "gone", Category.CONNECTION, **fault)
@@ -202,7 +202,7 @@ def test_an_address_of_the_other_family_is_for_the_other_source(many):
     one.send()
     assert one.statuses(run) == {"delivered": 65}
     for connection in one.farm.made:
-        assert (":" in connection.options["source_ip"]) is (":" in connection.peer.ip)
+        assert (":" in connection.peer.source_ip) is (":" in connection.peer.ip)
     less = one.campaign({"a.example": 3}, name="less")
     less.content["sources"] = "four"
     one.start()
@@ -227,7 +227,7 @@ def test_a_lane_that_is_held_up_does_not_hold_up_the_others(many):
     one = many()
 
     def answers(connection):
-        rtt = 30.0 if connection.options["source_ip"] == A else 0.01
+        rtt = 30.0 if connection.peer.source_ip == A else 0.01
         one.clock.callLater(rtt, connection.answer)
 
     one.farm.answers = answers
