@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import smtplib
 import socket
 from collections import Counter
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 
 from bulkmail.control import Client
+from bulkmail.returns import Kind
 from tests.ports import free_port
+from tests.returns.samples import TOKEN
+from tests.returns.written_reports import WRITTEN_REPORTS, Written
 
 pytestmark = pytest.mark.loopback
 
@@ -89,12 +93,92 @@ def greets(port: int) -> bool:
     return False
 
 
-def has_ended(campaign: Any) -> bool:
+def has_ended(campaign: Any, rows: int = len(SENT)) -> bool:
     """Whether its report has every row, each with its end."""
     if not (campaign.report / "recipients.csv").exists():
         return False
     statuses = campaign.statuses()
-    return sum(statuses.values()) == len(SENT) and not {"pending", "deferred"} & set(statuses)
+    return sum(statuses.values()) == rows and not {"pending", "deferred"} & set(statuses)
+
+
+def written_to(row: dict[str, str], one: Written) -> bytes:
+    """The report as it would be about the message of this row."""
+    text = one.message.decode().replace("nobody@d.example", row["email"]).replace(TOKEN, row["token"])
+    return text.replace("\r\nMIME-Version:", f"\r\nMessage-ID: <{row['row']}@mx.test>\r\nMIME-Version:", 1).encode()
+
+
+_STATUS = {"hard": "bounced", "blocked": "blocked", "soft": "blocked"}
+_RESULT = {Kind.FAILED: "returned", Kind.DELAYED: "returned", Kind.COMPLAINT: "complained", Kind.OTHER: ""}
+
+
+@pytest.mark.slow
+def test_reports_of_all_sorts_are_told_alike_everywhere(world: Any, until: Callable[..., Any]) -> None:
+    # in these the address is encoded
+    written = [one for one in WRITTEN_REPORTS.values() if b"nobody@d.example" in one.message or not one.category]
+    port, page = free_port(), free_port()
+    world.start_mail(["127.0.1.1"])
+    world.settings(
+        inbound={"domains": [DOMAIN], "listen": [f"127.0.0.1:{port}"], "forward": {"maildir": "./inbox"}},
+        public={"listen": f"127.0.0.1:{page}", "url": "https://mail.example.com"},
+        events={"record": True},
+    )
+    (world.folder / "campaigns").mkdir()
+    world.start("--watch", "campaigns")
+    until(lambda: greets(port), "a greeting")
+    addresses = [f"user-{number}@d0.test" for number in range(len(written))]
+    more = "approval: none\nunsubscribe: built-in\n"
+    campaign = world.campaign("spring", addresses, parent=world.folder / "campaigns", more=more)
+    until(lambda: has_ended(campaign, len(addresses)), "the end")
+    rows = campaign.rows()
+
+    for start in range(0, len(written), 50):
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+            client.ehlo("mx.test")
+            for row, one in list(zip(rows, written, strict=True))[start : start + 50]:
+                assert client.mail(one.sender)[0] == 250
+                assert client.rcpt(one.recipient.replace(TOKEN, row["token"]))[0] == 250
+                assert client.data(written_to(row, one))[0] == 250
+
+    expected = {
+        address: (_STATUS.get(one.weight, "delivered"), one.category)
+        for address, one in zip(addresses, written, strict=True)
+    }
+    statuses = Counter(status for status, _ in expected.values())
+    until(lambda: campaign.statuses() == statuses, "the report")
+    assert {row["email"]: (row["status"], row["category"]) for row in campaign.rows()} == expected
+    results = {(one, _RESULT.get(Kind(two.kind), "answered")) for one, two in zip(addresses, written, strict=True)}
+    results = {pair for pair in results if pair[1]}
+    until(lambda: said_later(campaign.attempts()) == results, "the lines of attempts.csv")
+    lines = [line for line in campaign.attempts() if line["result"] == "returned" and line["category"]]
+    assert {line["email"]: line["category"] for line in lines} == {
+        address: category for address, (_, category) in expected.items() if category
+    }
+    events = [json.loads(line) for line in world.bulkmail("tail", "--from", "p", "--stdout", "--once").out.splitlines()]
+    assert {(one["email"], one["event"]) for one in events if one["event"] in _LATER} == results
+    counts = Counter(result for _, result in results)
+    failed = statuses.total() - statuses["delivered"]
+    late = {"returned": failed, "unsubscribed": 0, "complained": counts["complained"]}
+    reasons = Counter(category for _, category in expected.values() if category)
+    until(lambda: campaign.summary()["late"] == late, "summary.json")
+    until(lambda: campaign.summary()["by_status"].items() >= statuses.items(), "its statuses")
+    until(lambda: campaign.summary()["by_category"] == reasons, "its categories")
+    told = f"{failed} came back later, {counts['complained']} complained"
+    until(lambda: told in (campaign.report / "index.html").read_text(), "the page")
+    until(lambda: told in world.bulkmail("status", "spring").said, "what status says")
+    listed = world.bulkmail("suppress", "list").out.splitlines()
+    gone = {address for address, (status, _) in expected.items() if status == "bounced"}
+    assert {line.partition(":")[0] for line in listed if "returned mail" in line} == gone
+    assert {line.partition(":")[0] for line in listed if "complained" in line} == {
+        address for address, result in results if result == "complained"
+    }
+
+
+_LATER = {"returned", "complained", "unsubscribed", "answered"}
+
+
+def said_later(lines: list[dict[str, str]]) -> set[tuple[str, str]]:
+    """Who has said what after the end: the lines of attempts.csv that are no attempts."""
+    return {(line["email"], line["result"]) for line in lines if line["result"] in _LATER}
 
 
 def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
