@@ -60,6 +60,7 @@ _PARAMETERS = {
     "provider": "a provider, such as google; `other`: all sites of none",
     "wording": "the name of a wording, as it is in the replies of `recent`",
 }
+_MOST_UNFETCHED = {"most": "so many of them at the most (default: 100; no more than 1000 are kept)"}
 _BEFORE = {"before": "only rows above this one of the list, which is `next` of an earlier answer"}
 
 
@@ -227,10 +228,15 @@ OPERATIONS = (
         "/policies/unfetched",
         "The receivers' own policies (MTA-STS) that this process could not fetch at the last try, the last first",
         list[UnfetchedAnswer],
-        optional={
-            "provider": "only those of domains with hosts of this provider",
-            "most": "so many of them at the most (default: 100; no more than 1000 are kept)",
-        },
+        optional=_MOST_UNFETCHED,
+    ),
+    Operation(
+        "unfetched_of",
+        "GET",
+        "/providers/{name}/unfetched",
+        "Of the policies (MTA-STS) that this process could not fetch those of domains with hosts of a provider",
+        list[UnfetchedAnswer],
+        optional=_MOST_UNFETCHED,
     ),
     Operation(
         "pace",

@@ -46,14 +46,15 @@ def site_answers(
         return [_host(one) for one in hosts(name, int(call.query.get("most", _MOST_HOSTS)))]
 
     async def policies(call: Call) -> Any:
-        found, provider = unfetched(""), call.query.get("provider")
+        found, provider = unfetched(""), call.path.get("name")
         if provider is not None:
             check_name("provider", provider, providers())
             found = [one for one in found if one.provider == provider]
         found = found[: int(call.query.get("most", _MOST_HOSTS))]
         return [{**one._asdict(), "at": stamp(one.at), "words": one.words} for one in found]
 
-    return {"pace": pace, "forget": forget, "hosts_of": hosts_of, "unfetched": policies}
+    answers = {"pace": pace, "forget": forget, "hosts_of": hosts_of}
+    return {**answers, "unfetched": policies, "unfetched_of": policies}
 
 
 def _host(met: MetHost) -> dict[str, Any]:

@@ -51,6 +51,7 @@ _DIGITS_OF_ROW = 13  # of the number of a row, which has 40 bits
 _MOST_SITES = 200
 _MOST_HOSTS = 50
 _MOST_UNFETCHED = 50
+_UNFETCHED = {"most": str(_MOST_UNFETCHED + 1)}
 _MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
 _MOST_TRIED = 20  # campaigns whose deferred recipients can be tried on the page of a site
 _MOST_RECORDS = 100
@@ -235,7 +236,7 @@ class Showing:
             "providers": shown,
             "others": [site for site in sites if site["provider"] not in known],
             "quiet": sorted(set(known) - set(busy)),
-            **await self._unfetched({}),
+            **self._of_unfetched(await self._ask("unfetched", query=_UNFETCHED)),
         }
         return Sheet("providers", values, live=True)
 
@@ -254,7 +255,7 @@ class Showing:
             "one": known[name],
             "hosts": hosts[:_MOST_HOSTS],
             "more_hosts": len(hosts) > _MOST_HOSTS,
-            **await self._unfetched({"provider": name}),
+            **self._of_unfetched(await self._ask("unfetched_of", {"name": name}, query=_UNFETCHED)),
             "told": told,
             "sites": sites[:_MOST_SITES],
             "more_sites": len(sites) > _MOST_SITES,
@@ -265,9 +266,9 @@ class Showing:
         }
         return Sheet("provider", values, live=True)
 
-    async def _unfetched(self, query: Mapping[str, str]) -> dict[str, Any]:
+    @staticmethod
+    def _of_unfetched(found: list[Any]) -> dict[str, Any]:
         """Return the policies that could not be fetched, as a page has them, and whether there are more."""
-        found = await self._ask("unfetched", query={**query, "most": str(_MOST_UNFETCHED + 1)})
         return {"unfetched": found[:_MOST_UNFETCHED], "more_unfetched": len(found) > _MOST_UNFETCHED}
 
     async def _site(self, wanted: Wanted) -> Sheet:

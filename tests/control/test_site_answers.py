@@ -71,7 +71,7 @@ def test_the_policies_of_one_provider_are_looked_for_among_all():
     answers = site_answers(None, lambda: ["google"], lambda _provider, _most: [], lambda _domain: lacking)
 
     def found(name):
-        return asyncio.run(answers["unfetched"](Call(BY_NAME["unfetched"], {}, {"provider": name}, None)))
+        return asyncio.run(answers["unfetched_of"](Call(BY_NAME["unfetched_of"], {"name": name}, {}, None)))
 
     assert [one["domain"] for one in found("google")] == ["a.example"]
     with pytest.raises(UnknownName, match="'gogle'; the nearest is 'google'"):

@@ -250,8 +250,8 @@ class Api:
             key = of if "~" in of else "" if of == "gone.example" else "mx.google.example~1"
             hosts = ["mx.google.example"] if key else []
             return {**EXPLAINED, "of": of, "key": key, "site": hosts[0] if key else "", "hosts": hosts}
-        if name == "unfetched":
-            return [UNFETCHED] * min(int(query["most"]), 1000 if query.get("provider") else 1)
+        if name in ("unfetched", "unfetched_of"):
+            return [UNFETCHED] * min(int(query["most"]), 1000 if path else 1)
         if name == "hosts_of":
             return [HOST] * min(2, int(query["most"]))
         if name in ("sites", "sites_of", "providers"):

@@ -98,12 +98,12 @@ def test_a_provider_has_its_unfetched_policies_of_all_that_there_are():
 
     class Asked(Api):
         async def __call__(self, name, path=None, *, query=None, order=None):
-            if name == "unfetched":
-                asked.append(query)
+            if name.startswith("unfetched"):
+                asked.append((name, path, query))
             return await super().__call__(name, path, query=query, order=order)
 
     values = show("providers", "google", api=Asked()).values
     assert (len(values["unfetched"]), values["more_unfetched"]) == (50, True)
     values = show("providers", api=Asked()).values
     assert (len(values["unfetched"]), values["more_unfetched"]) == (1, False)
-    assert asked == [{"provider": "google", "most": "51"}, {"most": "51"}]
+    assert asked == [("unfetched_of", {"name": "google"}, {"most": "51"}), ("unfetched", None, {"most": "51"})]
