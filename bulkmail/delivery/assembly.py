@@ -163,7 +163,6 @@ def assemble(
         limiters=limiters,
         attempts=attempts,
         ledger=ledger,
-        facts=facts,
         ruling=ruling,
         rng=rng,
         relays=relays,

@@ -23,12 +23,12 @@ _log = Logger("bulkmail")
 
 
 class Ruling:
-    """Counts what receivers say, for all lanes, and acts."""
+    """Counts what receivers say, for all lanes, and acts; what follows is among the ``facts`` of their sites."""
 
     def __init__(self, book: RuleBook, clocks: Clocks, facts: SiteFacts) -> None:
         self._counter = RuleCounter(book)
         self._clocks = clocks
-        self._facts = facts
+        self.facts = facts
         self._on_stop: Callable[[Run, str, str], None] = lambda *_: None
         self._on_rest: Callable[[Source, str, float, str], None] = lambda *_: None
 
@@ -92,20 +92,20 @@ class Ruling:
         if action.rest is not None:
             seconds = self._clocks.scaled(action.rest)
             limiter.rest(now + seconds)
-            self._facts.learn(key, Fact(FactKind.REST, seconds, wall, wall + seconds))
+            self.facts.learn(key, Fact(FactKind.REST, seconds, wall, wall + seconds))
             why = f"it rests, as {rule.name} has it: {site.provider or site.name} said {rule.pattern.written}"
             self._on_rest(source, limit_key(site.key, site.provider), now + seconds, why)
         if action.messages is not None:
-            self._facts.learn(source.key(site.key), Fact(FactKind.MESSAGES, action.messages, wall, wall + action.lasts))
+            self.facts.learn(source.key(site.key), Fact(FactKind.MESSAGES, action.messages, wall, wall + action.lasts))
         if action.chunking_off:
-            self._facts.learn(site.key, Fact(FactKind.CHUNKING, 0.0, wall, wall + action.lasts))
+            self.facts.learn(site.key, Fact(FactKind.CHUNKING, 0.0, wall, wall + action.lasts))
         if action.stop and run is not None:
             times = "once" if rule.times == 1 else f"{rule.times} times"
             self._on_stop(run, site.provider, f"{site.provider} said {rule.pattern.written} {times} ({rule.name})")
 
     def _cap(self, key: str, kind: FactKind, value: float, wall: float, until: float) -> None:
         """Keep a cap; of one that is in force the lower holds, until both are over, as for the limiter."""
-        known = self._facts.known(key, kind, wall)
+        known = self.facts.known(key, kind, wall)
         if known is not None:
             value, until = min(value, known.value), max(until, known.until)
-        self._facts.learn(key, Fact(kind, value, wall, until))
+        self.facts.learn(key, Fact(kind, value, wall, until))

@@ -44,7 +44,7 @@ class Supplier(Protocol):
 
 class Backlog:
     """``ready``: composed messages, in order. ``held``: claimed for this lane, and not yet recorded or given back;
-    ``held_of``: those of each campaign.
+    ``held_of``: those of each campaign. ``in_flight``: those on connections.
 
     ``waiting_since``: since when some have been ready without a break, on the reactor's clock. ``closed``: the lane
     takes no more messages.
@@ -69,7 +69,7 @@ class Backlog:
         self.held_of: dict[Run, int] = defaultdict(int)
         self.closed = False
         self.supplier = supplier
-        self._in_flight = in_flight
+        self.in_flight = in_flight
         self._reachable = bool(site.hosts)
         self.site, self._provider = site, site.provider
         self.suspension = suspension
@@ -118,7 +118,7 @@ class Backlog:
 
     def expects_more(self) -> bool:
         """Return whether messages are claimed that are not in flight yet."""
-        return self.held > self._in_flight.messages
+        return self.held > self.in_flight.messages
 
     @property
     def next_run(self) -> Run | None:

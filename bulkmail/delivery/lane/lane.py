@@ -45,7 +45,7 @@ from bulkmail.delivery.ruling import Ruling
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Limits, SiteFacts
+from bulkmail.shaping import Limits
 
 _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that its recipients have time to come back
 
@@ -66,12 +66,12 @@ class Lane:
         limiters: Limiters,
         attempts: MxAttempts,
         ledger: Ledger,
-        facts: SiteFacts,
         settings: Settings,
         ruling: Ruling,
         rng: Random,
     ) -> None:
         site, source, _ = destination
+        facts = ruling.facts
         self.site, self.source = site, source
         self.limits = limiters.limits_of(site)
         most, copies = self.limits.messages_per_connection, settings.retry.unknown_attempts
@@ -96,10 +96,8 @@ class Lane:
             self,
             destination,
             backlog=backlog,
-            in_flight=in_flight,
             quirks=quirks,
             send_window=window,
-            limiter=self._limiter,
             slots=slots,
             ledger=ledger,
             clocks=clocks,

@@ -14,11 +14,11 @@ from twisted.logger import Logger
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lane.backlog import Backlog
 from bulkmail.delivery.lane.dispatch import spent
-from bulkmail.delivery.lane.in_flight import InFlight, Shipment
+from bulkmail.delivery.lane.in_flight import Shipment
 from bulkmail.delivery.lane.quirks import ServerQuirks
 from bulkmail.delivery.lane.send_window import SendWindow
 from bulkmail.delivery.ledger import Ledger
-from bulkmail.delivery.limits import ConnectionSlots, SharedLimiter
+from bulkmail.delivery.limits import ConnectionSlots
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.relay import Destination
@@ -55,10 +55,8 @@ class LaneListener:
         destination: Destination,
         *,
         backlog: Backlog,
-        in_flight: InFlight,
         quirks: ServerQuirks,
         send_window: SendWindow,
-        limiter: SharedLimiter,
         slots: ConnectionSlots,
         ledger: Ledger,
         clocks: Clocks,
@@ -69,11 +67,11 @@ class LaneListener:
         self._owner = owner
         self._site, self._source, self._relay = destination
         self._backlog = backlog
-        self._in_flight = in_flight
+        self._in_flight = backlog.in_flight
         self._quirks = quirks
         self._suspension = backlog.suspension
         self._send_window = send_window
-        self._limiter = limiter
+        self._limiter = slots.limiter
         self._slots = slots
         self._ledger = ledger
         self._clocks = clocks

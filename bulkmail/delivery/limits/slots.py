@@ -10,14 +10,13 @@ SOON = 0.0005  # seconds: what is permitted this soon is done now, since a timer
 
 
 class ConnectionSlots:
-    """The slots that one site's connections take: of the whole process, of its limiter, and of the remote address.
+    """The slots that one site's connections take: of the whole process, of its ``limiter``, and of the remote address.
 
     ``proven``: the site has answered the last message; until then its connections count as unproven. The permit of the
     next message is booked ahead on the meters and kept until it is used.
     """
 
     __slots__ = (
-        "_limiter",
         "_limiters",
         "_open",
         "_parked",
@@ -25,12 +24,13 @@ class ConnectionSlots:
         "_permit_of",
         "_provider",
         "_source",
+        "limiter",
         "proven",
     )
 
     def __init__(self, limiters: Limiters, limiter: SharedLimiter, provider: str, source: Source = ANY_SOURCE) -> None:
         self._limiters = limiters
-        self._limiter = limiter
+        self.limiter = limiter
         self._provider = provider
         self._source = source
         self._parked: set[LiveConnection] = set()  # registered as idle with the pools
@@ -41,7 +41,7 @@ class ConnectionSlots:
 
     def message_at(self, connection: LiveConnection, now: float) -> float:
         """Return when the next message may go over this connection, on the reactor's clock."""
-        at, limiter = self._permit_at, self._limiter.limiter
+        at, limiter = self._permit_at, self.limiter.limiter
         if at is None or self._permit_of != limiter.voided:
             at = limiter.reserve(now)
             self._permit_of = limiter.voided
@@ -69,9 +69,9 @@ class ConnectionSlots:
 
     def connection_at(self, now: float) -> float | SlotPool:
         """Return when the next connection may be opened, or the pool that has no slot left."""
-        at = self._limiter.limiter.may_open(now)
+        at = self.limiter.limiter.may_open(now)
         if at is None:
-            return self._limiter
+            return self.limiter
         if at > now + SOON:
             return at
         return self._lacking() or at
@@ -85,7 +85,7 @@ class ConnectionSlots:
             if pool.waiting:
                 owner.let_go(connection)
                 return
-        if self._limiter.limiter.surplus:
+        if self.limiter.limiter.surplus:
             owner.let_go(connection)
             return
         self._parked.add(connection)
@@ -101,7 +101,7 @@ class ConnectionSlots:
 
     def opened(self, now: float) -> None:
         """Take the slots of a connection that is being opened; its address is not known yet."""
-        self._limiter.limiter.opened(now)
+        self.limiter.limiter.opened(now)
         self._limiters.total.opened()
         self._open += 1
         if not self.proven:
@@ -115,7 +115,7 @@ class ConnectionSlots:
 
     def refused(self, now: float, signal: str) -> None:
         """Slow down: the receiver complained instead of taking one more connection, whose slots are free already."""
-        limiter = self._limiter.limiter
+        limiter = self.limiter.limiter
         if signal == "connections":
             limiter.refuse_connection(now, limiter.open)
         else:
@@ -144,12 +144,12 @@ class ConnectionSlots:
     def not_opened(self, now: float) -> None:
         """Free the slots of a connection that did not come about."""
         self._open -= 1
-        self._limiter.closed(now)
+        self.limiter.closed(now)
         self._limiters.total.closed()
         if not self.proven:
             self._limiters.total.unproven.closed()
 
     def _pools(self, connection: LiveConnection, now: float) -> list[SlotPool]:
         address = self._limiters.of_address(connection.peer.ip, self._provider, now, self._source)
-        pools: list[SlotPool] = [self._limiters.total, self._limiter]
+        pools: list[SlotPool] = [self._limiters.total, self.limiter]
         return pools if address is None else [*pools, address]
