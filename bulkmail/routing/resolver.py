@@ -87,16 +87,33 @@ class _Host:
     named: bool = True  # its name is a host name
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """How the resolver is to work. ``nameservers``: the system's if not given; ``timeout``, ``route_within``: seconds.
+
+    ``ttl_floor``: seconds that an answer counts at least; ``must_exist``: names that no good resolver denies.
+    """
+
+    nameservers: Sequence[str] | None = None
+    timeout: float = 5.0
+    allow_networks: Sequence[str] = ()
+    families: Sequence[int] = (4,)
+    concurrency: int = 128
+    cache_size: int = 32768
+    ttl_floor: float = 60.0
+    mx_aliases: bool = False
+    route_within: float = 45.0
+    must_exist: Sequence[str] = ()
+    policy_port: int = 443
+
+
 class Resolver:
     """The worker class (module docstring: its jobs)."""
 
     def __init__(self) -> None:
         self._lookup: Lookup | None = None
         self._allowed: tuple[Network, ...] = ()
-        self._families: Sequence[int] = (4,)
-        self._mx_aliases = False
-        self._route_within = 45.0
-        self._ttl_floor = 60.0
+        self._options = _Options()
         self._late: set[asyncio.Task[Any]] = set()
         self._nowhere: TtlCache[str, bool] = TtlCache(_ASKED * 1000)  # MX names without addresses: whether missing
         self._turns = count()
@@ -105,15 +122,15 @@ class Resolver:
         """Do one job. Failures of the DNS come back as data; raises ValueError for an unknown job."""
         try:
             if job[0] == "configure":
-                self._configure(**job[1])
+                self._configure(_Options(**job[1]))
                 return ("configured",)
             if self._lookup is None:
                 raise RuntimeError("the resolver was not configured")
             if job[0] == "route":
-                route = self._route_in_time(self._lookup, job[1], (len(job) > 2 and job[2]) or self._families)
+                route = self._route_in_time(self._lookup, job[1], (len(job) > 2 and job[2]) or self._options.families)
                 return await (route if len(job) < 4 else self._announced(job[1], route))
             if job[0] == "policy":
-                return await self._announcements.policy(job[1], job[2] or self._families)
+                return await self._announcements.policy(job[1], job[2] or self._options.families)
             if job[0] == "host":
                 return await self._relay(self._lookup, job[1])
             if job[0] == "lookup":
@@ -129,38 +146,22 @@ class Resolver:
             return answer_of(fault)
         raise ValueError(f"no such job: {job[0]!r}")
 
-    def _configure(
-        self,
-        *,
-        nameservers: list[str] | None = None,
-        timeout: float = 5.0,
-        allow_networks: list[str] | None = None,
-        families: Sequence[int] = (4,),
-        concurrency: int = 128,
-        cache_size: int = 32768,
-        ttl_floor: float = 60.0,
-        mx_aliases: bool = False,
-        route_within: float = 45.0,
-        must_exist: list[str] | None = None,
-        policy_port: int = 443,
-    ) -> None:
-        servers = system_nameservers() if nameservers is None else [parse_nameserver(text) for text in nameservers]
+    def _configure(self, options: _Options) -> None:
+        named = options.nameservers
+        servers = system_nameservers() if named is None else [parse_nameserver(text) for text in named]
         self._lookup = Lookup(
             servers,
             clock=asyncio.get_running_loop().time,
-            timeout=timeout,
-            concurrency=concurrency,
-            cache_size=cache_size,
-            ttl_floor=ttl_floor,
-            must_exist=must_exist or (),
+            timeout=options.timeout,
+            concurrency=options.concurrency,
+            cache_size=options.cache_size,
+            ttl_floor=options.ttl_floor,
+            must_exist=options.must_exist,
         )
-        self._allowed = networks(allow_networks or ())
-        self._families = families
-        self._mx_aliases = mx_aliases
-        self._route_within = route_within
-        self._ttl_floor = ttl_floor
+        self._allowed = networks(options.allow_networks)
+        self._options = options
         hints = [TxtHints(servers[0] if servers else None) for _ in range(_HINTING)]
-        self._announcements = Announcements(self._lookup, hints, self._judged, policy_port)
+        self._announcements = Announcements(self._lookup, hints, self._judged, options.policy_port)
 
     async def _announced(self, domain: str, route: Coroutine[Any, Any, tuple[Any, ...]]) -> tuple[Any, ...]:
         """Return the answer to a route, with what the domain announces."""
@@ -179,15 +180,15 @@ class Resolver:
         """
         began = asyncio.get_running_loop().time()
         task = asyncio.create_task(self._route(lookup, domain, versions))
-        done, _ = await asyncio.wait({task}, timeout=self._route_within)
+        done, _ = await asyncio.wait({task}, timeout=self._options.route_within)
         if done:
             return task.result()
         self._late.add(task)
         task.add_done_callback(self._forget)
         if not lookup.heard_since(began):
             await lookup.check()
-        words = f"the DNS did not lead to a host of {domain[:253]} within {self._route_within:g} s"
-        return _failed(False, Category.DNS, words, self._ttl_floor)
+        words = f"the DNS did not lead to a host of {domain[:253]} within {self._options.route_within:g} s"
+        return _failed(False, Category.DNS, words, self._options.ttl_floor)
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._late.discard(task)
@@ -297,7 +298,7 @@ class Resolver:
             return _Host(name, never, trouble=f"{name[:80]} is not a host name", named=False)
         answers = await self._both(*(lookup.ask(name, _KINDS[version]) for version in versions))
         until = min(answer.until for answer in answers)
-        if any(answer.alias for answer in answers) and not (alias_fine or self._mx_aliases):
+        if any(answer.alias for answer in answers) and not (alias_fine or self._options.mx_aliases):
             return _Host(name, until, trouble=f"{name} is an alias (CNAME), which an MX must not be (RFC 2181 10.3)")
         refused, good = self._judged(answers)
         if good:
