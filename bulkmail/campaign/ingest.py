@@ -37,7 +37,7 @@ from typing import Any
 
 from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Answer, Intake
-from bulkmail.campaign.places import changed_since
+from bulkmail.campaign.places import Stored, changed_since
 from bulkmail.mail import OwnFault, Refused, answer_of
 
 
@@ -65,8 +65,7 @@ class Ingest:
                     [ListPath.of(given) for given in options["files"]],
                     encoding=options.get("encoding"),
                     suppress=[ListPath.of(given) for given in options.get("suppress") or ()],
-                    skip=options.get("skip") or 0,
-                    resume=options.get("resume"),
+                    stored=Stored(options.get("skip") or 0, options.get("resume")),
                     scratch=options.get("scratch"),
                     elsewhere=options.get("elsewhere") or "",
                     consent=options.get("consent") or "auto",

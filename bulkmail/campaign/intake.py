@@ -24,7 +24,7 @@ from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.names import plain_name
 from bulkmail.campaign.ordering import Ordering
 from bulkmail.campaign.picking import Picking, Rules
-from bulkmail.campaign.places import Place, Progress, prove, read_before
+from bulkmail.campaign.places import UNREAD, Place, Progress, Stored, prove, read_before
 from bulkmail.campaign.rows import Row, Rows
 from bulkmail.campaign.suppression import load
 from bulkmail.mail import AddressError, Problem, Refused, plain_problems
@@ -41,7 +41,8 @@ _SHOWN = 320  # characters of a bad address
 class Intake:
     """The lists of one campaign, being read. Raises Refused and OwnFault; ``opened`` is the answer to ``open``.
 
-    ``in_order``: whether rows are sorted as ``pick`` has it; where any rows will do, that would take its time.
+    ``stored``: what was read before. ``in_order``: whether rows are sorted as ``pick`` has it; where any rows will do,
+    that would take its time.
     """
 
     def __init__(
@@ -50,8 +51,7 @@ class Intake:
         *,
         encoding: str | None = None,
         suppress: Sequence[str] = (),
-        skip: int = 0,
-        resume: dict[str, Any] | None = None,
+        stored: Stored = UNREAD,
         scratch: str | None = None,
         elsewhere: str = "",
         consent: ConsentRule = "auto",
@@ -62,10 +62,9 @@ class Intake:
         self._look_up = look_up
         self._ended = array("Q")  # numbers of the rows that were held, and ended by what was looked up
         self._paths = list(files)
-        self._skip = skip
+        self._stored = stored
         self._elsewhere = elsewhere
-        self._resume = resume
-        self._before = read_before(self._paths, skip, resume)
+        self._before = read_before(self._paths, stored)
         self._rules = Rules(**(pick or {}))
         self._picking = Picking(self._rules) if self._rules.where or self._rules.sample < 1 else None
         self._sorts = bool(self._rules.order_by) and in_order
@@ -76,7 +75,7 @@ class Intake:
         self._limited = False
         self._rule = consent
         self._consent: list[Consent] = []  # of each file
-        self._told: list[tuple[str, int, int, str]] = list((resume or {}).get("told", ()))
+        self._told: list[tuple[str, int, int, str]] = list((stored.reading or {}).get("told", ()))
         self._notices: list[Problem] = []
         self._trailers: list[Problem] = []
         self._places: list[Place] = []
@@ -165,7 +164,7 @@ class Intake:
             work -= self._next_sorted(work, out) if self._sorts else self._next_of_file(work, out)
         if again:
             self._check_again()
-            return "rows", [], self._resume, False
+            return "rows", [], self._stored.reading, False
         if self._look_up is not None and out:
             judged = self._look_up(out)
             self._ended.extend(
@@ -179,7 +178,7 @@ class Intake:
         if self._done:
             return 0
         if self._sorts or not self._before.places:
-            return max(0, self._skip - self._number)
+            return max(0, self._stored.rows - self._number)
         before, now = (sum(place.rows for place in places) for places in (self._before.places, self._places))
         return max(0, before - now)
 
@@ -276,18 +275,18 @@ class Intake:
         """Raise Refused where reading again went another way than the first time."""
         if not self._done and self._to_read_again():
             return
-        wrong = self._number != self._skip
+        wrong = self._number != self._stored.rows
         if self._before.places and not (wrong or self._limited):
             place, stored = self._places[-1], self._before.places[len(self._places) - 1]
             # A last line without an end may have got one meanwhile; blank lines behind a row are not read again yet.
             wrong = place.rows != stored.rows or place.offset > stored.offset + 2 * stored.unended
         if wrong:
             path = self._paths[len(self._places) - 1]
-            text = f"holds other rows than the {self._skip:,} stored before; restore the lists as they were"
+            text = f"holds other rows than the {self._stored.rows:,} stored before; restore the lists as they were"
             raise refuse(path, text)
 
     def _judge(self, taken: Sequence[Row], numbers: Sequence[int], file: int, out: list[Recipient]) -> None:
-        """Give each row its number and its verdict; ``out`` gets those beyond ``skip``.
+        """Give each row its number and its verdict; ``out`` gets those that are not stored yet.
 
         ``numbers``: those of the rows in the file number ``file``.
         """
@@ -299,7 +298,7 @@ class Intake:
         why = self._suppression.why if len(self._suppression) else None
         held_out = self._rules.held_out()
         objections = self._consent[file].objections(taken)
-        number, skip = self._number, self._skip
+        number, skip = self._number, self._stored.rows
         for index, (line, cells, encoded, wrong) in enumerate(taken):
             if number == skip:  # by the lists as they were; a suppress list may be another since
                 self._mailed = self._before.mailed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os.path import basename
-from typing import Any
+from typing import Any, NamedTuple
 
 from bulkmail.campaign.encoding import fingerprint, refuse
 from bulkmail.campaign.files import EarlierList
@@ -125,17 +125,30 @@ def changed_since(paths: Sequence[str], reading: Mapping[str, Any] | None) -> li
     return found
 
 
-def read_before(paths: Sequence[str], skip: int, resume: dict[str, Any] | None) -> Progress:
+class Stored(NamedTuple):
+    """How many rows the spool has of the lists, and where their reading stood behind these: plain data of `Progress`.
+
+    Without ``reading`` the rows are read again, from the first one on.
+    """
+
+    rows: int = 0
+    reading: dict[str, Any] | None = None
+
+
+UNREAD = Stored()
+
+
+def read_before(paths: Sequence[str], stored: Stored) -> Progress:
     """Return what an earlier run stored. Raises Refused where it does not fit these files."""
-    if resume is None:
+    if stored.reading is None:
         return Progress()
     try:
-        before = Progress.from_data(resume)
+        before = Progress.from_data(stored.reading)
     except ValueError as error:
         raise refuse(paths[0] if paths else "", f"{error}; finish the campaign with that version") from None
     if len(before.places) > len(paths):
         last = basename(paths[-1]) if paths else "any"
         raise refuse(last, f"{len(before.places)} lists were read before and {len(paths)} are left; put them back")
-    if before.rows != skip:
-        raise refuse(paths[0], f"{skip:,} rows are stored, but the reading position is row {before.rows:,}")
+    if before.rows != stored.rows:
+        raise refuse(paths[0], f"{stored.rows:,} rows are stored, but the reading position is row {before.rows:,}")
     return before

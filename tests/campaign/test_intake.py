@@ -13,6 +13,7 @@ from bulkmail.campaign import intake as module
 from bulkmail.campaign import lines as lines_module
 from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Intake
+from bulkmail.campaign.places import Stored
 from bulkmail.mail import AddressError, Refused, Variants, parse_address
 from tests.campaign.conftest import xlsx
 
@@ -118,7 +119,7 @@ def test_columns_about_consent_are_noticed(write):
     assert (done, state["told"]) == (False, [])
     assert intake.notices()[0].message.startswith("1 of the first 2 rows say in column `unsubscribed`")
     intake.close()
-    again = Intake([path], skip=2, resume=state)
+    again = Intake([path], stored=Stored(2, state))
     while not done:
         _, rows, state, done = again.next(100)
     ((file, line, column, text),) = state["told"]
@@ -126,7 +127,7 @@ def test_columns_about_consent_are_noticed(write):
     assert text.startswith("2 of 3 rows say in column `unsubscribed` that they may not be mailed"), "the first ones too"
     _, _, done, state = again.settle(9)
     again.close()
-    last = Intake([path], skip=3, resume=state)
+    last = Intake([path], stored=Stored(3, state))
     assert last.next(9) == ("rows", [], state, True)
     last.close()
 
@@ -244,7 +245,7 @@ def test_resuming_anywhere_gives_what_an_uninterrupted_run_gives(tmp_path_factor
         stored = 0
         for rows, state in answers:
             stored += len(rows)
-            again, settled_again, states_again = drain(Intake([str(path)], skip=stored, resume=state), limit)
+            again, settled_again, states_again = drain(Intake([str(path)], stored=Stored(stored, state)), limit)
             assert rows_of(again) == whole[stored:]
             assert settled_again == settled
             assert dict(states_again[-1], files=0) == dict(states[-1], files=0)
@@ -265,11 +266,11 @@ def test_a_grown_list_gives_the_new_rows_and_only_them(tmp_path_factory, text, m
         unended = path.read_text()[-1] != "\n"
         with open(path, "a", newline="") as file:
             file.write("\n" * unended + addition)
-        answers, settled_now, states = drain(Intake([str(path)], skip=len(rows), resume=state), limit)
+        answers, settled_now, states = drain(Intake([str(path)], stored=Stored(len(rows), state)), limit)
         for some, some_state in answers:
             # whatever of it was stored, going on from there works
             rows += some
-            again, _, _ = drain(Intake([str(path)], skip=len(rows), resume=some_state), limit)
+            again, _, _ = drain(Intake([str(path)], stored=Stored(len(rows), some_state)), limit)
             if some_state["rows"] == len(rows):
                 assert [row[0] for row in rows_of(again)][:1] in ([], [len(rows) + 1])
         settled += settled_now
@@ -288,7 +289,7 @@ def test_a_grown_list_gives_the_new_rows_and_only_them(tmp_path_factory, text, m
 def test_nothing_new_is_answered_at_once_without_reading(write, monkeypatch):
     path = write("a.csv", "email\na@b.de\na@b.de\n")
     _, _, states = drain(Intake([path]))
-    intake = Intake([path], skip=2, resume=states[-1])
+    intake = Intake([path], stored=Stored(2, states[-1]))
     monkeypatch.setattr(intake, "_begin", None)  # would fail
     assert intake.next(10) == ("rows", [], states[-1], True)
     assert intake.settle(10) == ("settled", [], True, states[-1])
@@ -301,7 +302,7 @@ def test_an_unsettled_end_is_settled_after_a_restart(write):
     _, _, state, done = intake.next(10)
     intake.close()
     assert done
-    answers, settled, _ = drain(Intake([path], skip=2, resume=state))
+    answers, settled, _ = drain(Intake([path], stored=Stored(2, state)))
     assert rows_of(answers) == []
     assert settled == [(2, True, "the same address as row 1")]
 
@@ -312,7 +313,7 @@ def test_reading_again_is_cut_into_short_jobs(write, monkeypatch):
     intake = Intake([path])
     _, rows, state, _ = intake.next(8)
     intake.close()
-    intake = Intake([path], skip=8, resume=state)
+    intake = Intake([path], stored=Stored(8, state))
     for _ in range(3):
         assert intake.next(2) == ("rows", [], state, False)
     _, rows, _, done = intake.next(5)
@@ -323,7 +324,7 @@ def test_reading_again_is_cut_into_short_jobs(write, monkeypatch):
 def test_more_files_may_be_added_behind(write):
     first, second = write("a.csv", "email\na@b.de\n"), write("b.csv", "mail;x\na@b.de;1\nc@d.de;2\n")
     _, _, states = drain(Intake([first]))
-    answers, settled, _ = drain(Intake([first, second], skip=1, resume=states[-1]))
+    answers, settled, _ = drain(Intake([first, second], stored=Stored(1, states[-1])))
     assert [row[:4] for row in rows_of(answers)] == [(2, 1, 1, "a@b.de"), (3, 1, 2, "c@d.de")]
     assert settled == [(2, True, "the same address as row 1 of a.csv")]
 
@@ -337,21 +338,21 @@ def test_a_change_in_what_was_read_is_refused(write, text):
     write("a.csv", text)
     for rows, state in answers:
         with pytest.raises(Refused, match="changed in the part already read"):
-            Intake([path], skip=rows[0][0] if rows else 2, resume=state)
+            Intake([path], stored=Stored(rows[0][0] if rows else 2, state))
 
 
 def test_a_file_that_was_read_may_not_be_left_out(write):
     first, second = write("a.csv", "email\na@b.de\n"), write("b.csv", "email\n")
     _, _, states = drain(Intake([first, second]))
     with pytest.raises(Refused, match="2 lists were read before and 1 are left; put them back"):
-        Intake([first], skip=1, resume=states[-1])
+        Intake([first], stored=Stored(1, states[-1]))
 
 
 def test_what_was_not_read_yet_may_change(write):
     path = write("a.csv", "email,x\na@b.de,1\nc@d.de,2\n")
     answers, _, _ = drain(Intake([path]), 1)
     write("a.csv", "email,x\na@b.de,1\ne@f.de,3\ng@h.de,4\n")
-    again, _, _ = drain(Intake([path], skip=1, resume=answers[0][1]))
+    again, _, _ = drain(Intake([path], stored=Stored(1, answers[0][1])))
     assert [row[3] for row in rows_of(again)] == ["e@f.de", "g@h.de"]
 
 
@@ -369,10 +370,10 @@ def test_a_position_that_does_not_fit_the_rows_is_refused(write):
     path = write("a.csv", "email\na@b.de\n")
     _, _, states = drain(Intake([path]))
     with pytest.raises(Refused, match="5 rows are stored, but the reading position is row 1"):
-        Intake([path], skip=5, resume=states[-1])
+        Intake([path], stored=Stored(5, states[-1]))
     with pytest.raises(Refused, match="stored by another version"):
-        Intake([path], skip=1, resume={**states[-1], "version": 0})
-    intake = Intake([path], skip=5)
+        Intake([path], stored=Stored(1, {**states[-1], "version": 0}))
+    intake = Intake([path], stored=Stored(5))
     with pytest.raises(Refused, match="holds other rows than the 5 stored"):
         intake.next(10)
     intake.close()
@@ -383,7 +384,7 @@ def test_a_growing_file_keeps_its_filter_and_its_encoding(write):
     _, _, states = drain(Intake([path], encoding="windows-1252"))
     assert states[-1]["files"][0]["encoding"] == "utf-8"
     write("a.csv", "email,n\na@b.de,J\u00f6rg\n".encode() + b"c@d.de,\xf6\n")
-    answers, _, again = drain(Intake([path], encoding="windows-1252", skip=1, resume=states[-1]))
+    answers, _, again = drain(Intake([path], encoding="windows-1252", stored=Stored(1, states[-1])))
     assert [row[6] for row in rows_of(answers)] == ["bad-row"]
     assert again[-1]["words"] == states[-1]["words"]
 
@@ -440,12 +441,12 @@ def test_a_workbook_is_read_on_where_it_has_grown(book):
     assert [(row[2], row[6]) for row in first] == [(1, "ok"), (2, "invalid"), (3, "no-consent")]
     assert first[1][7].startswith("line 3: ")
     book(xlsx(sheet_of(*rows, ("d@b.de", ""), ("A@b.de", ""))))
-    answers, settled, _ = drain(Intake([path], skip=3, resume=states[-1]))
+    answers, settled, _ = drain(Intake([path], stored=Stored(3, states[-1])))
     assert [(row[0], row[6]) for row in rows_of(answers)] == [(4, "ok"), (5, "held")]
     assert settled == [(5, True, "the same address as row 1")]
     book(xlsx(sheet_of(*rows[:1], ("z@b.de", ""), *rows[2:])))
     with pytest.raises(Refused, match="changed in the part already read"):
-        Intake([path], skip=3, resume=states[-1])
+        Intake([path], stored=Stored(3, states[-1]))
 
 
 def test_the_column_that_was_found_by_its_cells_stays_the_same_one(write):
@@ -453,7 +454,7 @@ def test_the_column_that_was_found_by_its_cells_stays_the_same_one(write):
     answers, _, states = drain(Intake([path]))
     assert rows_of(answers)[0][3] == "a@b.de"
     write("a.csv", "Login,Other\na@b.de,x\nc@b.de,d@b.de\nx,e@b.de\n")
-    intake = Intake([path], skip=1, resume=states[-1])
+    intake = Intake([path], stored=Stored(1, states[-1]))
     assert "`Login`" not in str(intake.opened[2])
     answers, _, _ = drain(intake)
     assert [row[3] for row in rows_of(answers)] == ["c@b.de", "x"]
@@ -491,7 +492,7 @@ def test_what_stands_below_the_rows_is_told_and_counts_again_once_rows_come_behi
     )
     with open(path, "a") as file:
         file.write("bob@x.de,Bob\n")
-    more, _, _ = drain(Intake([path], skip=1, resume=states[-1]))
+    more, _, _ = drain(Intake([path], stored=Stored(1, states[-1])))
     assert [row[:4] for row in rows_of(more)] == [(2, 0, 2, "bob@x.de")]
     whole = rows_of(drain(Intake([path]))[0])
     assert len(whole) == 2 + len([line for line in footer.splitlines() if line])

@@ -7,7 +7,7 @@ import pytest
 
 from bulkmail.campaign.intake import Intake
 from bulkmail.campaign.picking import Rules
-from bulkmail.campaign.places import changed_since
+from bulkmail.campaign.places import Stored, changed_since
 from bulkmail.mail import Refused
 
 
@@ -92,7 +92,7 @@ def test_a_limit_counts_rows_that_are_mailed(write):
     for batch in (1, 2, 100):
         rows, states, _ = drain(Intake([path], pick={"limit": 2}), batch)
         assert [row[6] for row in rows] == ["no-consent", "invalid", "ok", "ok"]
-    again = Intake([path], skip=4, resume=states[-1][1], pick={"limit": 2})
+    again = Intake([path], stored=Stored(4, states[-1][1]), pick={"limit": 2})
     assert again.next(10)[1::2] == ([], True)
     again.close()
 
@@ -104,7 +104,7 @@ def test_a_list_that_grows_behind_a_limit_has_not_changed(write):
     assert len(rows) == 5
     write(HEAD + lines(60))
     assert changed_since([path, "other.csv"], states[-1][1]) == []
-    rows, _, _ = drain(Intake([path], skip=5, resume=states[-1][1], pick=rules))
+    rows, _, _ = drain(Intake([path], stored=Stored(5, states[-1][1]), pick=rules))
     assert rows == []
     write(HEAD + lines(60, 1))
     assert changed_since([path], states[-1][1]) == ["a.csv"]
@@ -129,7 +129,7 @@ def test_reading_goes_on_from_each_state_as_if_it_had_never_stopped(write, rules
     whole, states, settled = drain(Intake(paths, pick=rules), batch)
     assert [row[0] for row in whole] == list(range(1, len(whole) + 1))
     for count, state in states[::5] + states[-2:]:
-        rest, _, also = drain(Intake(paths, skip=count, resume=state, pick=rules), 5)
+        rest, _, also = drain(Intake(paths, stored=Stored(count, state), pick=rules), 5)
         assert rest == whole[count:]
         if count < len(whole):
             assert also == settled
@@ -150,9 +150,9 @@ def test_a_sorted_list_cannot_grow(write):
     _, states, _ = drain(Intake([path], pick={"order_by": "plan"}))
     write(HEAD + lines(6))
     with pytest.raises(Refused, match="has grown, and its rows were sorted by `order_by` before"):
-        Intake([path], skip=5, resume=states[-1][1], pick={"order_by": "plan"})
+        Intake([path], stored=Stored(5, states[-1][1]), pick={"order_by": "plan"})
     with pytest.raises(Refused, match=r"a\.csv: has grown"):
-        Intake([path, write("email,plan\n", "b.csv")], skip=5, resume=states[-1][1], pick={"order_by": "plan"})
+        Intake([path, write("email,plan\n", "b.csv")], stored=Stored(5, states[-1][1]), pick={"order_by": "plan"})
 
 
 def test_a_repeated_row_is_told_without_a_number_where_rows_are_left_aside(write):
@@ -167,5 +167,5 @@ def test_a_suppress_list_that_got_longer_does_not_move_the_limit(write):
     _, states, _ = drain(Intake([path], suppress=[gone], pick=rules), 4)
     count, state = states[1]
     write("u1@b.test\nu20@b.test\n", "gone.txt")
-    rest, _, _ = drain(Intake([path], suppress=[gone], skip=count, resume=state, pick=rules), 4)
+    rest, _, _ = drain(Intake([path], suppress=[gone], stored=Stored(count, state), pick=rules), 4)
     assert [row[3] for row in rest] == [f"u{n}@b.test" for n in range(count, 10)]
