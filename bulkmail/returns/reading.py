@@ -12,7 +12,7 @@ from bulkmail.returns.mime import STATUS_TYPES, Fields, Part
 from bulkmail.returns.prose import entries, refusal_of
 from bulkmail.returns.returned import Action, Block, Kind, Return, address_key
 from bulkmail.returns.seen import COPIES, Seen, see
-from bulkmail.returns.subjects import DELAYED, FAILED, SUCCEEDED, TRYING, holds, plain, starts
+from bulkmail.returns.subjects import AUTO_REPLY, DELAYED, FAILED, SUCCEEDED, TRYING, holds, plain, starts
 from bulkmail.returns.tokens import in_message_id
 from bulkmail.returns.values import address, addresses, from_octal, from_xtext, one_line, typed
 from bulkmail.returns.wording import Said, said
@@ -198,7 +198,7 @@ def _told(seen: Seen) -> Return | None:
     sure = seen.by_server and (
         "x-failed-recipients" in seen.own
         or any(_opens(seen, one) for one in _OPENINGS)
-        or holds(subject, (*FAILED, *DELAYED))
+        or (holds(subject, (*FAILED, *DELAYED)) and not starts(subject, AUTO_REPLY))  # which repeats the letter's own
         or starts(subject, SUCCEEDED)
     )
     if not sure and not seen.by_daemon:

@@ -93,7 +93,8 @@ DELAYED = _plain(
     "delayed mail", "delayed", "(delay)", "warning: message", "warning: could not send", "still being retried",
     "verzogert", "verzogerung", "noch nicht zugestellt", "retarde", "differe", "retrasado", "demorado", "en retard",
     "in ritardo", "atrasad", "vertraagd", "forsinket", "forsenad", "opoznion", "отложен", "delivery-delayed",
-    "delivery delayed", "zustellung verzogert",
+    "delivery delayed", "zustellung verzogert", "retrasad", "ritardat", "zpozden", "viivastynyt", "gecikti", "keslelt",
+    "задержк", "задерживается", "καθυστερ", "配信遅延", "配信が遅れ", "遅延", "延迟", "延遲", "지연",
 )  # fmt: skip
 
 # words of a text that say the server has not given up

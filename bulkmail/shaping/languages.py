@@ -45,6 +45,7 @@ NO_SUCH_MAILBOX = (
     rf"(?:aucun|pas de|pas d.|ningun|nenhum|nessun|geen)\w* (?:\w+ )?{_MAILBOX}",
     r"так(?:ого|ои) (?:пользовател|адрес|ящик|получател)\S*(?: \S+){0,2} (?:не|нет)",
     r"нет так(?:ого|ои)",
+    r"(?:brak|nie ma) (?:takie(?:go|j) )?(?:uzytkownik|kont|skrzynk|adres|odbiorc)\w*",
     # Chinese and Japanese, which write no blanks
     (
         r"(?:用户|用戶|使用者|收件人|收件者|邮箱|郵箱|信箱|账号|帐号|帳號|帳戶)(?:(?!发件|寄件).){0,12}?(?:不存在|未找到|找不到|无效|無效)"

@@ -79,7 +79,7 @@ _SAID = {
     " clarify.) (BL)": _blocked(_C.SPAM_REPUTATION),
     "552 5.1.1 <nobody@d.example> Boite du destinataire pleine. Mailbox full. LPN007_405": _blocked(_C.QUOTA),
     "550 5.1.1 <nobody@d.example>: Brak takiego konta": _hard(),
-    "554 Nie ma takiego uzytkownika": _blocked(_C.POLICY),
+    "554 Nie ma takiego uzytkownika": _hard(),
     "550 5.7.1 Service unavailable; Client host [192.0.2.10] blocked using Trend Micro Email Reputation Service.": (
         _blocked(_C.SPAM_REPUTATION)
     ),

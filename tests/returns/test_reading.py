@@ -60,6 +60,50 @@ def test_the_layouts_of_large_providers(name):
     assert read(message, recipient=PATH).token == TOKEN
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Delivery delayed:spring",
+        "Zustellung verzögert:Frühling",
+        "Remise différée :printemps",
+        "Remise retardée : printemps",
+        "Entrega retrasada: primavera",
+        "Consegna ritardata: primavera",
+        "Entrega atrasada: primavera",
+        "Bezorging vertraagd: lente",
+        "Leveransen är försenad: vår",
+        "Opóźnione dostarczenie: wiosna",
+        "Доставка отложена: весна",
+        "Задержка доставки: весна",
+        "配信遅延: 春",
+        "配信が遅れています: 春",
+        "传递延迟: 春天",
+        "邮件传递延迟: 春天",
+        "傳遞延遲: 春天",
+        "배달 지연: 봄",
+        "Teslim gecikti: bahar",
+        "Doručení zpožděno: jaro",
+        "Levering forsinket: forår",
+        "Toimitus viivästynyt: kevät",
+        "Késleltetett kézbesítés: tavasz",
+        "Καθυστέρηση παράδοσης: άνοιξη",
+    ],
+)
+def test_a_warning_whose_status_part_was_taken_away(subject):
+    top = f"To: {PATH}\nFrom: Microsoft Outlook <postmaster@corp.example>\nSubject: {subject}\n\n"
+    given = read(octets(f"{top}Text:\n\n{ADDRESS}<mailto:{ADDRESS}>\n\n#4.4.7 Message delayed ##\n"), sender="")
+    assert given.kind is Kind.DELAYED
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["Automatische Antwort: Ihre Lieferung ist verzögert", "自动回复: 延迟", "Out of office: delivery report"],
+)
+def test_an_automatic_reply_to_a_letter_about_a_delivery_is_no_report(subject):
+    message = octets(f"To: {PATH}\nFrom: Ann <ann@d.example>\nSubject: {subject}\n\nI am away until Monday.\n")
+    assert read(message, recipient=PATH, sender="").kind is Kind.AUTO_REPLY
+
+
 @pytest.mark.parametrize("name", WRITTEN_REPORTS)
 def test_what_mail_programs_write(name):
     one = WRITTEN_REPORTS[name]

@@ -25,6 +25,8 @@ def test_the_patterns_are_written_as_plain_words_are(patterns):
         (NO_SUCH_MAILBOX, "Empfänger ist unbekannt"),
         (NO_SUCH_MAILBOX, "Empfaenger ist unbekannt"),
         (NO_SUCH_MAILBOX, "Такой ящик не существует"),
+        (NO_SUCH_MAILBOX, "Brak takiego użytkownika"),
+        (NO_SUCH_MAILBOX, "Nie ma takiej skrzynki"),
         (NO_SUCH_MAILBOX, "bo\ufffdte inexistante"),
         (INACTIVE, "Учётная запись отключена"),
         (QUOTA, "boîte pleine"),
