@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredLock
 
+from bulkmail.control.best import best
 from bulkmail.control.by_domain import ByDomain
 from bulkmail.control.by_status import ROWS, rows_by_status
 from bulkmail.control.http import Call
@@ -57,7 +58,12 @@ def campaign_answers(
         name = call.path["name"]
         return await read(lambda reader: _known(reader, name, variants(reader, name)))
 
+    async def of_best(call: Call) -> Any:
+        name = call.path["name"]
+        return await read(lambda reader: _known(reader, name, best(reader, name)))
+
     return {
+        "best": of_best,
         "variants": of_variants,
         "recent": of_recent,
         "over_time": of_time,

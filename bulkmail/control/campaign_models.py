@@ -137,6 +137,21 @@ class OverTimeAnswer(Answer):
     buckets: list[BucketAnswer]
 
 
+class BestSpanAnswer(Answer):
+    """A minute or an hour of the clock that began at ``at``; so many messages were accepted in it."""
+
+    at: str
+    accepted: int
+
+
+class BestAnswer(Answer):
+    """The minute and the hour in which the most messages were accepted, by the report; null where none is known."""
+
+    campaign: str
+    minute: BestSpanAnswer | None
+    hour: BestSpanAnswer | None
+
+
 class VariantAnswer(Answer):
     """One variant: its rows by status, and what its readers did. ``clicked``: null where clicks are not counted."""
 

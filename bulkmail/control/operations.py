@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from bulkmail.control.campaign_models import (
     AcceptedAnswer,
+    BestAnswer,
     CampaignAnswer,
     DomainsAnswer,
     OverTimeAnswer,
@@ -167,6 +168,13 @@ OPERATIONS = (
         "/campaigns/{name}/domains/{provider}",
         "The domains of a campaign at one provider, with how many of their rows wait and what came of the others",
         DomainsAnswer,
+    ),
+    Operation(
+        "best",
+        "GET",
+        "/campaigns/{name}/best",
+        "The minute and the hour of a campaign in which the most messages were accepted, by its report",
+        BestAnswer,
     ),
     Operation(
         "variants",

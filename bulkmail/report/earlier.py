@@ -85,6 +85,21 @@ def reported_variants(place: Place, campaign: str) -> ReportedVariants:
     )
 
 
+def reported_best(place: Place, campaign: str) -> dict[str, dict[str, Any] | None]:
+    """Return what summary.json says of the best ``minute`` and ``hour`` of a campaign: when (``at``), and how many.
+
+    None of either where it has none, or is of another campaign.
+    """
+    found = _figures(place)
+    own = found if found.get("campaign") == campaign else {}
+    return {span: _best(_object(own.get(f"best_{span}"))) for span in ("minute", "hour")}
+
+
+def _best(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    at, accepted = found.get("at"), found.get("accepted")
+    return {"at": at, "accepted": accepted} if isinstance(at, str) and _is_count(accepted) else None
+
+
 def _figures(place: Place) -> dict[str, Any]:
     try:
         return _object(json.loads(place.folder(make=False).read(SUMMARY, _MOST)))

@@ -11,22 +11,24 @@ from datetime import datetime
 from typing import Any
 
 from bulkmail.report import length, share
-from bulkmail.web.views import NEVER_SENT, SHOWN, campaign_line
+from bulkmail.web.views import NEVER_SENT, SHOWN, campaign_line, when
 
+_SPANS = ("minute", "hour")
 _LATE = ("returned", "complained", "unsubscribed")
 
 
-def record(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a line of the list of campaigns that have ended."""
-    return {**campaign_line(told), **_shares(told), "took": length(took) if (took := _took(told)) else ""}
+def record(told: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a line of the list of campaigns that have ended. ``best``: its best minute and hour."""
+    took = length(took) if (took := _took(told)) else ""
+    return {**campaign_line(told), **_shares(told), "took": took, "best": {span: best[span] for span in _SPANS}}
 
 
-def side(told: Mapping[str, Any], recent: Mapping[str, Any]) -> dict[str, Any]:
-    """Return one campaign for a comparison. ``recent``: what came of its last attempts."""
+def side(told: Mapping[str, Any], recent: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one campaign for a comparison. ``recent``: what came of its last attempts; ``best``: as in `record`."""
     took = _took(told)
     delivered = told["by_status"].get("delivered", 0)
     return {
-        **record(told),
+        **record(told, best),
         "speed": f"{delivered / took:,.1f}/s" if took and delivered else "",
         "accepted_by_all": _accepted(recent["accepted_ms"]),
         "accepted": {one["provider"]: one["accepted_ms"] for one in recent["providers"] if one["accepted_ms"]},
@@ -45,6 +47,7 @@ def side_by_side(sides: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str
         ("Began (UTC)", [one["started"] for one in sides]),
         ("Took", [one["took"] for one in sides]),
         ("Delivered on average", [one["speed"] for one in sides]),
+        *((f"Best {span}", [_best(one["best"][span]) for one in sides]) for span in _SPANS),
         ("Accepted within", [one["accepted_by_all"] for one in sides]),
     ]
     providers = sorted({name for one in sides for name in one["by_provider"]})
@@ -52,6 +55,10 @@ def side_by_side(sides: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str
     timed = [name for name in providers if any(name in one["accepted"] for one in sides)]
     rows += [(f"{name}: accepted within", [_accepted(one["accepted"].get(name)) for one in sides]) for name in timed]
     return rows
+
+
+def _best(found: Mapping[str, Any] | None) -> str:
+    return "" if found is None else f"{found['accepted']:,} ({when(found['at'])})"
 
 
 def _accepted(quantiles: Sequence[int] | None) -> str:

@@ -26,6 +26,7 @@ from bulkmail.web.views import (
     resume_of,
     slowed,
     status_row,
+    tone,
     tone_of,
     variants_of,
     waiting_of,
@@ -290,13 +291,16 @@ class Showing:
 
     async def _records(self, _wanted: Wanted) -> Sheet:
         found = await self._ask("campaigns", query={"ended": str(_MOST_RECORDS)})
-        lines = [record(one) for one in reversed(found)]
-        return Sheet("records", {"records": [line for line in lines if line["tone"] == "over"]})
+        over = [one for one in reversed(found) if tone(one["situation"]["word"]) == "over"]
+        return Sheet("records", {"records": [record(one, await self._best(one["campaign"])) for one in over]})
+
+    async def _best(self, name: str) -> Any:
+        return await self._ask("best", {"name": name})
 
     async def _compare(self, wanted: Wanted) -> Sheet:
         names = list(dict.fromkeys(wanted.query.values()))[:_MOST_SIDES]
         sides = []
         for name in names:
             told, recent = await self._ask("campaign", {"name": name}), await self._ask("recent", {"name": name})
-            sides.append(side(told, recent))
+            sides.append(side(told, recent, await self._best(name)))
         return Sheet("compare", {"sides": sides, "table": side_by_side(sides)})

@@ -10,6 +10,7 @@ from bulkmail.report.earlier import (
     ReportedVariants,
     attempts_beyond,
     has_attempts,
+    reported_best,
     reported_campaign,
     reported_variants,
 )
@@ -123,3 +124,20 @@ def test_the_variants_of_a_report(tmp_path):
 def test_a_report_that_others_have_written_says_no_more_than_it_can(tmp_path, changed, counts):
     (tmp_path / "summary.json").write_text(json.dumps({**SUMMARY, **changed}))
     assert reported_variants(place_at(tmp_path), "spring").counts == counts
+
+
+@pytest.mark.parametrize(
+    ("told", "minute"),
+    [
+        ({"best_minute": {"at": "2026-12-02T03:31:00.000Z", "accepted": 9}}, 9),
+        ({"best_minute": {"at": "2026-12-02T03:31:00.000Z", "accepted": "9"}}, None),
+        ({"best_minute": {"at": 1, "accepted": 9}}, None),
+        ({"best_minute": [9]}, None),
+        ({"best_minute": {"at": "2026-12-02T03:31:00.000Z", "accepted": 9}, "campaign": "autumn"}, None),
+        ({}, None),
+    ],
+)
+def test_the_best_minute_of_a_report(tmp_path, told, minute):
+    (tmp_path / "summary.json").write_text(json.dumps({"campaign": "spring", **told}))
+    found = reported_best(place_at(tmp_path), "spring")
+    assert (found["minute"] and found["minute"]["accepted"], found["hour"]) == (minute, None)

@@ -162,6 +162,7 @@ RECENT = {
         }
     ],
 }
+BEST = {"campaign": NAME, "minute": {"at": AT, "accepted": 1234}, "hour": {"at": AT, "accepted": 56_789}}
 VARIANTS = {
     "campaign": NAME,
     "written_at": AT,
@@ -226,6 +227,8 @@ class Api:
             return {**service, "fault": HOSTILE, "fault_since": AT, "unattributed": {}}
         if name == "recent":
             return {**RECENT, "campaign": path["name"]}
+        if name == "best":
+            return {**BEST, "campaign": path["name"]}
         if name == "variants":
             return {**VARIANTS, "campaign": path["name"]}
         if name in ("rows", "rows_of"):
