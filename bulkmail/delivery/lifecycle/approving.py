@@ -17,6 +17,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.campaign import PLAN_FILE, Campaign, put_aside, said_by
+from bulkmail.delivery.background import Once
 from bulkmail.delivery.lifecycle.looking_over import LookingOver
 from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.delivery.lifecycle.refusals import Refusals
@@ -131,7 +132,7 @@ class Approving:
         return self._waiting[folder] > _STANDS
 
     async def _released(self, row: CampaignRow, folder: str) -> None:
-        told = ""
+        failed = Once(_log.error)
         while True:
             if self._stopped:
                 raise WithdrawnError("the service is being stopped")
@@ -146,9 +147,7 @@ class Approving:
                 if now.state != READY or await self._asked(row) is None:
                     return
             except OwnFault as fault:
-                if str(fault) != told:
-                    told = str(fault)
-                    _log.error("{campaign}: whether it was approved cannot be read: {why}", campaign=row.name, why=told)
+                failed(str(fault), "{campaign}: whether it was approved cannot be read: {text}", campaign=row.name)
             await deferLater(self._reactor, _EVERY)
 
 

@@ -18,7 +18,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.campaign import sender_domain
-from bulkmail.delivery.background import background, until
+from bulkmail.delivery.background import Once, background, until
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.lifecycle.comparing import with_winner
@@ -47,7 +47,7 @@ async def settle_rest(
     ``changed(run)`` is called after each batch; the figures of ``run`` are the spool's then.
     """
     run.shared = True  # only the spool can count from here on
-    claimed, told = True, ""
+    claimed, failed = True, Once(_log.error)
     while not stopping():
         try:
             # In this order: a row that is claimed no longer may wait again, and a batch waits for claims under way.
@@ -57,11 +57,8 @@ async def settle_rest(
             claimed = await spool.still_claimed(run.id)
             totals = await spool.totals(run.id)
         except OwnFault as fault:
-            if str(fault) != told:
-                told = str(fault)
-                _log.error(
-                    "{campaign}: cancelling waits: {fault}; it is tried again every 5 s", campaign=run.name, fault=fault
-                )
+            words = "{campaign}: cancelling waits: {text}; it is tried again every 5 s"
+            failed(str(fault), words, campaign=run.name)
             await deferLater(clocks.reactor, _TRY_AGAIN)
             continue
         run.counted(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))

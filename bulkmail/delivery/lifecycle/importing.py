@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.campaign import INGEST, Campaign, reading_options
+from bulkmail.delivery.background import Once
 from bulkmail.delivery.lifecycle.opening import sent_of
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Status, checked, problems_of
@@ -122,20 +123,15 @@ class Importing:
 
     async def _kept(self, write: Callable[[], Deferred[Kept]]) -> Kept:
         """Return what ``write`` gives, tried again while the disk does not take it. Raises OwnFault when stopped."""
-        told = ""
+        failed = Once(_log.error)
         while True:
             try:
                 return await write()
             except OwnFault as fault:
                 if self._stopped:
                     raise
-                if str(fault) != told:
-                    told = str(fault)
-                    _log.error(
-                        "reading the recipients waits: {fault}; it is tried again every 5 s",
-                        fault=fault,
-                        campaign=self._run.name,
-                    )
+                words = "reading the recipients waits: {text}; it is tried again every 5 s"
+                failed(str(fault), words, campaign=self._run.name)
             await deferLater(self._reactor, _TRY_AGAIN)
 
     def _count(self, rows: list[tuple[Any, ...]]) -> None:
