@@ -184,10 +184,8 @@ def said_later(lines: list[dict[str, str]]) -> set[tuple[str, str]]:
 def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
     port = free_port()
     world.start_mail(["127.0.1.1"])
-    world.settings(
-        inbound={"domains": [DOMAIN], "listen": [f"127.0.0.1:{port}"], "forward": {"maildir": "./inbox"}},
-        classification=[{"domain": "d0.test", "match": "rejected as spam", "category": "authentication"}],
-    )
+    inbound = {"domains": [DOMAIN], "listen": [f"127.0.0.1:{port}"], "forward": {"maildir": "./inbox"}}
+    world.settings(inbound=inbound)
     (world.folder / "campaigns").mkdir()
     running = world.start("--watch", "campaigns")
     until(lambda: greets(port), "a greeting")
@@ -202,6 +200,10 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
             assert client.rcpt(f"{name}+{who}@{DOMAIN}" if who else f"{name}@{DOMAIN}")[0] == 250
             assert client.data(message)[0] == 250
 
+    words = {"domain": "d0.test", "match": "rejected as spam", "category": "authentication"}
+    world.settings(inbound=inbound, classification=[words])
+    reloaded = world.bulkmail("reload")
+    assert reloaded.status == 0, reloaded.said
     gone = "550 5.1.1 No such user"
     for _ in range(2):  # the second time its server had lost our answer
         send("bounces", tokens[SENT[0]], report(SENT[0], tokens[SENT[0]], "failed", "5.1.1", gone, 0))
