@@ -152,9 +152,7 @@ def assemble(
     sources = _sources(settings, clocks, pause, relays, rehearsal=connector.rehearsal)
     limits_of = limits_by_provider(settings, providers, relays)
     limiters = _limiters(limits_of, connections, facts, clocks, sources, warming)
-    attempts = MxAttempts(
-        connector=connector, limiters=limiters, clocks=clocks, pause=pause, sources=sources, relays=relays
-    )
+    attempts = MxAttempts(connector=connector, limiters=limiters, pause=pause, sources=sources)
     ruling = Ruling(rules_of(settings), clocks, facts)
     new_lane = LaneMaker(
         settings,

@@ -123,8 +123,7 @@ class Connector:
 
     def connect(
         self,
-        host: str,
-        ip: str,
+        stop: Stop,
         *,
         tls: TlsMode,
         tls_policy: str,
@@ -135,12 +134,13 @@ class Connector:
         site: Site,
         source: Source = ANY_SOURCE,
     ) -> LiveConnection:
-        """Open a connection to a host of ``site`` from this source. Raises OwnFault.
+        """Open a connection to this host of ``site`` from this source. Raises OwnFault.
 
         ``tls_policy``: what is reported of why TLS is asked for.
         ``groups``, ``chunks``: whether the site can do PIPELINING (RFC 2920) and CHUNKING (RFC 3030) as far as is
         known. ``patient``: no other host is left to try.
         """
+        ip = stop.ip
         if tls is TlsMode.OPPORTUNISTIC and self.facts.known(ip, FactKind.TLS, self.clocks.wall()) is not None:
             tls = TlsMode.OFF
         smtp, manner, relay = self._settings.smtp, site.manner, self.relays.get(site.provider)
@@ -153,7 +153,7 @@ class Connector:
         )
         connection: LiveConnection = self._open_connection(
             self.clocks.reactor,
-            Peer(host, ip, source.address, tls_policy=tls_policy),
+            Peer(stop.host, ip, source.address, tls_policy=tls_policy),
             smtp.port if relay is None else relay.port,
             proxy=Proxy.of(source.proxy) if source.proxy and not self.rehearsal else None,
             session_options=options if relay is None else relay.options(options),

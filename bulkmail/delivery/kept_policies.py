@@ -45,7 +45,7 @@ async def load_policies(
 
 
 class _Telling:
-    """Logs a policy that could not be fetched: once for a domain until it can, and so many domains in all."""
+    """Logs policies that could not be fetched, the first hundred; `Policies` tells of a domain once until it can."""
 
     def __init__(self) -> None:
         self._left = _MOST_TOLD

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bulkmail.routing import Manner
+from bulkmail.routing import Manner, Stop
 from bulkmail.settings import Settings
 from bulkmail.smtp import TlsMode
 
@@ -20,7 +20,7 @@ def connected(one, *, tls=None, patient=False, ip=A, site=None):
     site = site or one.site("s.example", ip)
     tls = one.connector.tls_mode(site, one.limiters.limits_of(site)) if tls is None else tls
     options = {"groups": True, "chunks": True, "patient": patient, "listener": None, "site": site, "tls_policy": ""}
-    one.connector.connect("mx.example", ip, tls=tls, **options)
+    one.connector.connect(Stop(10, "mx.example", ip), tls=tls, **options)
     return one.farm.made[-1].options
 
 

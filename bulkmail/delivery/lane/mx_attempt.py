@@ -14,16 +14,14 @@ remembered dead: it is abandoned, and its owner tries again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import inf
 from typing import Protocol
 
-from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lane.quirks import ServerQuirks
 from bulkmail.delivery.limits import Limiters, SharedLimiter
 from bulkmail.delivery.pause import Pause
-from bulkmail.delivery.relay import Destination, Smarthost
+from bulkmail.delivery.relay import Destination
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.net import ConnectionListener, LiveConnection, NothingSent
@@ -71,7 +69,6 @@ class MxAttempt(NothingSent):
         quirks: ServerQuirks,
         connector: Connector,
         limiters: Limiters,
-        clocks: Clocks,
         pause: Pause,
         sources: Sources,
     ) -> None:
@@ -83,9 +80,9 @@ class MxAttempt(NothingSent):
         self._quirks = quirks
         self._connector = connector
         self._limiters = limiters
-        self._clocks = clocks
+        self._clocks = connector.clocks
         self._pause = pause
-        self.began = clocks.wall()
+        self.began = self._clocks.wall()
         self._stops = connector.plan(self._site, self._source)
         self._at = 0
         self._tried: set[str] = set()  # the addresses that it has connected to
@@ -137,8 +134,7 @@ class MxAttempt(NothingSent):
         self._tried.add(stop.ip)
         try:
             self._connection = self._connector.connect(
-                stop.host,
-                stop.ip,
+                stop,
                 tls=TlsMode.OFF if self._in_clear else self._tls,
                 tls_policy=tls_policy(self._site.policy, str(self._tls)),
                 groups=self._quirks.groups,
@@ -277,22 +273,11 @@ class MxAttempt(NothingSent):
 class MxAttempts:
     """Makes attempts: what the attempts of all lanes share."""
 
-    def __init__(
-        self,
-        *,
-        connector: Connector,
-        limiters: Limiters,
-        clocks: Clocks,
-        pause: Pause,
-        sources: Sources,
-        relays: Mapping[str, Smarthost],
-    ) -> None:
+    def __init__(self, *, connector: Connector, limiters: Limiters, pause: Pause, sources: Sources) -> None:
         self._connector = connector
         self._limiters = limiters
-        self._clocks = clocks
         self._pause = pause
         self._sources = sources
-        self._relays = relays
 
     def new(
         self,
@@ -307,13 +292,12 @@ class MxAttempts:
         """Make one attempt to connect to ``site`` from ``source``; ``listener`` will listen to the session."""
         return MxAttempt(
             owner,
-            Destination(site, source, self._relays.get(site.provider)),
+            Destination(site, source, self._connector.relays.get(site.provider)),
             listener=listener,
             tls=self._connector.tls_mode(site, limits),
             quirks=quirks,
             connector=self._connector,
             limiters=self._limiters,
-            clocks=self._clocks,
             pause=self._pause,
             sources=self._sources,
         )

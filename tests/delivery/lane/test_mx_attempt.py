@@ -54,14 +54,7 @@ def site(*addresses, provider="", same=False):
 
 
 def attempt_of(one, lane):
-    attempts = MxAttempts(
-        connector=one.connector,
-        limiters=one.limiters,
-        clocks=one.clocks,
-        pause=one.pause,
-        sources=one.sources,
-        relays=one.relays,
-    )
+    attempts = MxAttempts(connector=one.connector, limiters=one.limiters, pause=one.pause, sources=one.sources)
     return attempts.new(lane, lane.site, listener=lane, limits=lane.limits, quirks=lane.quirks)
 
 
