@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import stat
+import time
 from typing import Any
 
 import pytest
@@ -141,3 +142,43 @@ def test_a_campaign_that_cannot_be_composed_holds_up_no_other(world: Any, until:
     assert running.wait().status == 3
     held.check_report()
     assert held.statuses() == {"pending": 64}
+
+
+def test_beside_a_slow_and_an_endless_template_another_is_sent_as_fast_as_alone(world: Any, until: Any) -> None:
+    """Two compose processes. The endless one pauses itself after three rows; none of its recipients is charged."""
+    world.settings(compose={"processes": 2})
+    root = world.folder / "campaigns"
+    root.mkdir()
+    endless = [f"p{n}@d{n % 20}.test" for n in range(64)]
+    slow = [f"s{n}@d{n % 20}.test" for n in range(1000)]  # they keep a process for five minutes
+    points = [f"compose={one}:sleep=300" for one in endless] + [f"compose={one}:sleep=0.3" for one in slow]
+    running = world.failing(";".join(points), "--watch", "campaigns")
+
+    def seconds(name: str) -> float:
+        began = time.monotonic()
+        one = world.campaign(name, [f"{name}-{n}@d{n % 20}.test" for n in range(200)], parent=root)
+        until(lambda: status_of(one).startswith(FINISHED), f"{name} to be finished")
+        assert one.statuses() == {"delivered": 200}
+        return time.monotonic() - began
+
+    def sent(letter: str) -> int:
+        return sum(one["to"].startswith(letter) for one in world.server.received())
+
+    alone = seconds("alone")
+    behind = world.campaign("slow", slow, parent=root)
+    until(lambda: sent("s") > 0, "the slow campaign to be sent")
+    held = world.campaign("held", endless, parent=root)
+    until(lambda: "is being sent" in status_of(held), "the endless campaign to begin")
+
+    assert seconds("beside") < 3 * alone + 30, "64 rows that keep a process for 30 s each have not kept it waiting"
+    assert sent("s") < len(slow), "it was beside it"
+    until(lambda: status_of(held).startswith("stopped"), "the endless campaign to pause itself")
+    assert "the template does not come to an end: 3 rows in a row" in status_of(held)
+    assert status_of(behind).startswith("sending"), "the slow one goes on"
+    told = world.bulkmail("status").said
+    assert "the template does not come to an end" in told
+    running.signal(signal.SIGTERM)
+    assert running.wait().status == 3
+    held.check_report()
+    assert held.statuses() == {"pending": 64}
+    assert {row["attempts"] for row in held.rows()} == {"0"}
