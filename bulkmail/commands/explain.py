@@ -18,12 +18,23 @@ from bulkmail.control import (
     domain_of,
     explain,
     known_destination,
+    lost_relay,
     no_route,
 )
 from bulkmail.exit_status import DONE
 from bulkmail.mail import Refused
 from bulkmail.preflight import Resolving, families_of
-from bulkmail.routing import ENFORCED, TESTED, Policies, RouteFailure, Site, Unfetched, providers_of, router_of
+from bulkmail.routing import (
+    ENFORCED,
+    TESTED,
+    LostRelay,
+    Policies,
+    RouteFailure,
+    Site,
+    Unfetched,
+    providers_of,
+    router_of,
+)
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import Provider, WarmupDay
 from bulkmail.spool import SiteFact, open_reader
@@ -63,15 +74,20 @@ def run(given: argparse.Namespace) -> int:
 def _alone(settings: Settings, of: str) -> dict[str, Any]:
     providers, now = providers_of(settings), time.time()
     facts, warm = _facts(settings, now)
-    destination, unfetched = known_destination(of, providers, (), facts), list[Unfetched]()
+    destination, unfetched, lost = known_destination(of, providers, (), facts), list[Unfetched](), ""
     if destination is None:
-        route, unfetched = _route(settings, providers, domain_of(of))
-        routed = destination_of(of, route)
-        if isinstance(routed, RouteFailure):
-            return no_route(of, routed)
-        destination = routed
+        try:
+            route, unfetched = _route(settings, providers, domain_of(of))
+        except LostRelay as fault:
+            destination, lost = lost_relay(of, fault), str(fault)
+        else:
+            routed = destination_of(of, route)
+            if isinstance(routed, RouteFailure):
+                return no_route(of, routed)
+            destination = routed
     ip = families_of(settings, time.monotonic).describe()
-    return explain(destination, settings, providers, Known(facts, ip=ip, warm=warm, unfetched=unfetched), now)
+    known = Known(facts, lost=lost, ip=ip, warm=warm, unfetched=unfetched)
+    return explain(destination, settings, providers, known, now)
 
 
 def _facts(settings: Settings, now: float) -> tuple[Sequence[SiteFact], Mapping[tuple[str, str], WarmupDay]]:

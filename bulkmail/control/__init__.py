@@ -15,7 +15,15 @@ from bulkmail.lazily import later
 
 if TYPE_CHECKING:
     from bulkmail.control.client import Client
-    from bulkmail.control.explaining import Known, destination_of, domain_of, explain, known_destination, no_route
+    from bulkmail.control.explaining import (
+        Known,
+        destination_of,
+        domain_of,
+        explain,
+        known_destination,
+        lost_relay,
+        no_route,
+    )
     from bulkmail.control.opening import open_control, reading
     from bulkmail.control.place import NotRunningError
     from bulkmail.control.problems import RequestProblem
@@ -31,7 +39,7 @@ else:
         __name__,
         {
             "client": "Client",
-            "explaining": "Known destination_of domain_of explain known_destination no_route",
+            "explaining": "Known destination_of domain_of explain known_destination lost_relay no_route",
             "opening": "open_control reading",
             "place": "NotRunningError",
             "problems": "RequestProblem",
@@ -62,6 +70,7 @@ __all__ = [
     "kept_back",
     "known_destination",
     "light",
+    "lost_relay",
     "no_route",
     "open_control",
     "overview",

@@ -19,6 +19,7 @@ from bulkmail.control.explaining import (
     domain_or_none,
     explain,
     known_destination,
+    lost_relay,
     no_route,
 )
 from bulkmail.control.http import Call
@@ -43,7 +44,7 @@ from bulkmail.control.trying import tried_answer
 from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering, Traces
 from bulkmail.mail import AddressError, Problem, Refused, check_name, read_duration
 from bulkmail.preflight import families_of
-from bulkmail.routing import RouteFailure, Site, Unfetched, providers_of
+from bulkmail.routing import LostRelay, RouteFailure, Site, Unfetched, providers_of
 from bulkmail.settings import Changes, Settings
 from bulkmail.shaping import Limits, Provider, limits_for
 from bulkmail.spool import Reading, Tried
@@ -247,7 +248,7 @@ class Answers:
     async def _explain(self, call: Call) -> Any:
         owners, of, now = self._owners, call.query["of"], self._owners.wall()
         name, providers = of.strip().lower(), owners.providers
-        destination = known_destination(of, providers, (), ())
+        destination, lost = known_destination(of, providers, (), ()), ""
         if destination is None:  # neither are all sites looked through for a provider, nor what is known of them
             learnt = await self._read(lambda reader: reader.facts_about(name, now) if name.isprintable() else [])
             destination = known_destination(of, providers, owners.live.named(name), learnt)
@@ -256,6 +257,8 @@ class Answers:
                 routed = destination_of(of, await owners.route(domain_of(of)))
             except AddressError as error:
                 raise RequestProblem(404, str(error)) from None
+            except LostRelay as error:
+                routed, lost = lost_relay(of, error), str(error)
             if isinstance(routed, RouteFailure):
                 return no_route(of, routed)
             destination = routed
@@ -268,7 +271,7 @@ class Answers:
         settings = owners.settings()
         ip, lacking = families_of(settings, lambda: now).describe(), owners.unfetched(domain_or_none(of) or of)
         live, fault = next(iter(sites), None), owners.live.fault
-        known = Known(facts, live, asked_service=True, fault=fault, ip=ip, warm=warm, unfetched=lacking)
+        known = Known(facts, live, asked_service=True, fault=fault, lost=lost, ip=ip, warm=warm, unfetched=lacking)
         return explain(destination, settings, providers, known, now)
 
     async def _reload(self, _call: Call) -> Any:

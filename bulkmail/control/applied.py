@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkmail.mail import Rate
 from bulkmail.routing import RELAY, Routes, relays_of
-from bulkmail.settings import ROUTE_LIMITS, Settings
+from bulkmail.settings import ROUTE_LIMITS, Settings, Source
 from bulkmail.shaping import Limits, Provider, limits_for
 
 _LIMITS = (*ROUTE_LIMITS, "tls")
@@ -75,6 +75,15 @@ class Applied:
         if key == "tls":
             return self._written("tls", "mode") or "the default of `tls.mode`"
         return self._written("shaping", "default", key) or "the default of `shaping.default`"
+
+    @property
+    def sources(self) -> list[Source]:
+        """The sources that it is sent to from: those of its route, else all; none for a relay."""
+        if self.relay:
+            return []
+        pool = self._spoken("sources") if self._number("sources") is not None else ""
+        names = self._settings.pools.get(pool)
+        return [one for one in self._settings.sources if names is None or one.name in names]
 
     @property
     def _relay_path(self) -> tuple[str | int, ...]:

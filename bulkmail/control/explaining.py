@@ -15,7 +15,7 @@ from bulkmail.control.overview import stamp
 from bulkmail.control.warmups import Days, next_day, plain, warmups_at
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError, clock, domain_key
-from bulkmail.routing import RouteFailure, Site, Unfetched, first_host, policy_in, tls_policy
+from bulkmail.routing import LostRelay, RouteFailure, Site, Unfetched, first_host, policy_in, tls_policy
 from bulkmail.settings import Settings
 from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, warmup_plans, without_source
 from bulkmail.spool import SiteFact
@@ -48,14 +48,15 @@ class Destination(NamedTuple):
 class Known(NamedTuple):
     """What is known beside the settings. ``live``: the site as it is being sent to; ``fault``: of our own.
 
-    ``ip``: which IP versions mail is sent over, in words. ``warm``: where sources that warm up are. ``unfetched``: the
-    domain's policy, where it could not be had.
+    ``lost``: why a relay's address is not known. ``ip``: which IP versions mail is sent over, in words. ``warm``: where
+    sources that warm up are. ``unfetched``: the domain's policy, where it could not be had.
     """
 
     facts: Sequence[SiteFact] = ()
     live: LiveSite | None = None
     asked_service: bool = False
     fault: str = ""
+    lost: str = ""
     ip: str = ""
     warm: Days = MappingProxyType({})
     unfetched: Sequence[Unfetched] = ()
@@ -107,6 +108,11 @@ def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFa
     return Destination(of, route.key, route.name, route.provider, list(addresses), addresses, route.policy)
 
 
+def lost_relay(of: str, fault: LostRelay) -> Destination:
+    """Return the relay that takes the mail of ``of``, of which no address is known."""
+    return Destination(of, "", f"relay {fault.host}", fault.name)
+
+
 def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
     """Return the explanation of a domain that mail cannot be sent to, as `site_models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
@@ -137,8 +143,9 @@ def explain(
     ceiling, by = _ceiling(limits, factor, min([float(limits.messages_per_connection), *each]))
     outage = next((fact for fact in own if fact.fact == FactKind.OUTAGE), None)
     binds, since, until = _binding(known, outage, settings.retry.expire_after, by, now)
-    warmups = warmups_at(destination.provider, warmup_plans(settings.sources), known.warm, now)
-    again = next_day(warmups, len(settings.sources))
+    sources = applied.sources
+    warmups = warmups_at(destination.provider, warmup_plans(sources), known.warm, now)
+    again = next_day(warmups, len(sources))
     if again is not None and binds not in ("fault", "suspended"):
         binds, since, until = "warm-up", None, again
     return {
@@ -163,7 +170,7 @@ def explain(
             known,
             limits,
             source=applied.source,
-            sources=len(settings.sources),
+            sources=len(sources),
             binds=binds,
             until=until,
             ceiling=ceiling,
@@ -197,9 +204,9 @@ def _binding(
 ) -> tuple[str, float | None, float | None]:
     """Return what binds now, since when and until when."""
     live = known.live
-    if live is not None:
+    if live is not None and not known.lost:
         return live.binds, live.since, live.until
-    if known.fault:
+    if known.fault or known.lost:
         return "fault", None, None
     if outage is not None and outage.expires_at - 2 * expire_after > now:
         return "suspended", outage.learned_at, outage.expires_at - 2 * expire_after
@@ -210,7 +217,7 @@ def _binding(
 class _Explained:
     """What binds a destination, and the most that it may get.
 
-    ``source(limit)`` says where a limit comes from; ``sources``: how many addresses we send from. ``binds``: until the
+    ``source(limit)`` says where a limit comes from; ``sources``: how many addresses send to it. ``binds``: until the
     time ``until``. ``ceiling``: messages an hour, by the limit ``by``; ``factor``: the part of the rate that is used
     since the destination complained. Times are epoch seconds.
     """
@@ -239,9 +246,8 @@ class _Explained:
                 words = "its source warms up" if self.sources == 1 else "all sources warm up"
                 return f"Nothing is sent to {site} until {self._until()}: {words}, and today's messages are sent."
             case "fault":
-                return (
-                    f"Nothing is sent to any site, because of a fault of our own: {self.known.fault or 'see the log'}."
-                )
+                whom, why = ("any site", self.known.fault) if not self.known.lost else (site, self.known.lost)
+                return f"Nothing is sent to {whom}, because of a fault of our own: {why or 'see the log'}."
             case "rate" if live is not None:
                 return f"Our own limit of the rate binds: {most}.{slowed}"
             case "connections":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bulkmail.campaign import LEFT_OUT, Campaign, canary_rules, schedule_from
 from bulkmail.mail import provider_behind
@@ -17,13 +17,14 @@ from bulkmail.preflight.domains import Domain, Domains
 from bulkmail.preflight.reading import Reading
 from bulkmail.preflight.resolving import Ask
 from bulkmail.preflight.result import Preflight
-from bulkmail.routing import RouteFailure, Site, router_of
+from bulkmail.routing import RouteFailure, Site, relays_of, router_of
 from bulkmail.settings import Settings
 from bulkmail.shaping import (
     DAY,
     DEFAULT_PLAN,
     OTHER,
     SECONDS_A_MESSAGE,
+    Budget,
     Demand,
     Flow,
     Limits,
@@ -151,7 +152,7 @@ def _planned(
         routed, means.settings, means.providers, beyond=counts.beyond, pool=campaign.sources or ""
     )
     schedule, shared = schedule_of(content, means.settings), shared_paces(means.settings, means.processes)
-    daily = daily_budgets(found, means.settings, campaign.sources or "", means.warm, means.now)
+    daily = daily_budgets(found, means.settings, means.warm, means.now)
     plain = content.get("schedule")
     return Plan(
         campaign=campaign.name,
@@ -202,6 +203,27 @@ def shared_paces(settings: Settings, processes: int) -> dict[str, float]:
     return {"composing": processes * COMPOSED, "shaping.total.connections": total / SECONDS_A_MESSAGE}
 
 
+class _Senders(NamedTuple):
+    """The sources of a pool that send to a destination: so many ``sources``, within the budgets of those ``warming``.
+
+    Where some do not warm up, only these are counted.
+    """
+
+    pool: str
+    sources: int
+    warming: tuple[str, ...]
+
+
+_SYSTEM = _Senders("", 1, ())  # it chooses the address
+
+
+def _senders(settings: Settings, pool: str) -> _Senders:
+    names = settings.pools.get(pool) or [one.name for one in settings.sources]
+    warming = warmup_plans(settings.sources)
+    warm = [name for name in names if name not in warming]
+    return _Senders(pool, len(warm or names) or 1, () if warm else tuple(names))
+
+
 def demands(
     routed: Iterable[tuple[str, int, Site | RouteFailure | None]],
     settings: Settings,
@@ -214,57 +236,56 @@ def demands(
     """Return the recipients by destination, the largest first and small sites together, and those that have none.
 
     ``routed``: a domain, its rows, its site or why it has none; None where that is not known: it counts as a site of
-    its own. ``beyond``: rows of ``more`` domains that are not among them. ``pool``: the sources that are sent from.
+    its own. ``beyond``: rows of ``more`` domains that are not among them. ``pool``: the sources that are sent from,
+    where no route names others. What they send to one provider from different pools are several destinations.
     """
     default = Limits.of(settings.shaping.default)
     if settings.relay is not None:
         rows = sum(rows for _, rows, _ in routed) + beyond
         return [Demand(f"relay {settings.relay.host}", rows, Limits.of(settings.relay))] if rows else [], 0
-    names = settings.pools.get(pool) or [one.name for one in settings.sources]
-    warming = warmup_plans(settings.sources)
-    unroutable, sources = 0, len([name for name in names if name not in warming])
-    warms_up, sources = bool(names) and not sources, sources or len(names) or 1
-    providers: dict[str, list[Any]] = {}
-    sites: dict[str, list[Any]] = {}
+    unroutable, relays, usual = 0, relays_of(settings), _senders(settings, pool)
+    providers: dict[tuple[str, _Senders], list[Any]] = {}
+    sites: dict[tuple[str, _Senders], list[Any]] = {}
     for name, count, route in routed:
         if isinstance(route, RouteFailure):
             unroutable += count
             continue
-        provider = route.provider if isinstance(route, Site) else ""
-        key, shown = (route.key, route.name) if isinstance(route, Site) else (name, name)
-        entry = (providers if provider else sites).setdefault(provider or key, [provider or shown, 0, set()])
-        entry[1] += count
-        entry[2].add(key)
+        provider, senders, key, shown = "", usual, name, name
+        if route is not None:
+            provider, key, shown = route.provider, route.key, route.name
+            senders = _senders(settings, route.manner.sources) if route.manner.sources else usual
+        if provider in relays:
+            senders = _SYSTEM
+        of = (provider or key, senders)
+        (providers if provider else sites).setdefault(of, [provider or shown, 0, senders])[1] += count
+
+    def demand(name: str, rows: int, senders: _Senders, budget: str, *, limits: Limits = default, n: int = 1) -> Demand:
+        named = f"{name} from {senders.pool}" if senders not in (usual, _SYSTEM) else name
+        daily = (budget, *senders.warming) if senders.warming else ()
+        return Demand(named, rows, limits, sites=n, sources=senders.sources, budget=daily)
+
     found = [
-        Demand(
-            name,
-            rows,
-            limits_for(name, known, default),
-            sources=sources,
-            budget=provider_behind(name) if warms_up else "",
-        )
-        for name, rows, _ in _largest(providers.values())
+        demand(name, rows, senders, provider_behind(name), limits=limits_for(name, known, default))
+        for name, rows, senders in _largest(providers.values())
     ]
     ordered = _largest(sites.values())
-    other = OTHER if warms_up else ""
-    found += [Demand(name, rows, default, sources=sources, budget=other) for name, rows, _ in ordered[:_NAMED]]
-    rest = ordered[_NAMED:]
-    if rest or beyond:
-        rows, others = sum(entry[1] for entry in rest) + beyond, max(1, len(rest) + more)
-        words = f"{others:,} other sites"
-        found.append(Demand(words, rows, default, sites=others, sources=sources, budget=other))
+    found += [demand(name, rows, senders, OTHER) for name, rows, senders in ordered[:_NAMED]]
+    rest = {usual: [beyond, more]} if beyond else {}
+    for _, rows, senders in ordered[_NAMED:]:
+        others = rest.setdefault(senders, [0, 0])
+        others[0] += rows
+        others[1] += 1
+    for senders, (rows, n) in rest.items():
+        found.append(demand(f"{max(1, n):,} other sites", rows, senders, OTHER, n=max(1, n)))
     return found, unroutable
 
 
-def daily_budgets(
-    found: Iterable[Demand], settings: Settings, pool: str, warm: Warm, now: float
-) -> dict[str, list[int]]:
-    """Return what the sources of a pool, which all warm up, may send in the days from today on; see `plan_flow`."""
+def daily_budgets(found: Iterable[Demand], settings: Settings, warm: Warm, now: float) -> dict[Budget, list[int]]:
+    """Return what the sources of each budget may send in the days from today on; see `plan_flow`."""
     plans, today = warmup_plans(settings.sources), int(now // DAY)
-    names = settings.pools.get(pool) or list(plans)
     return {
-        budget: days_of([(plans[name], warm.get((name, budget))) for name in names], today)
-        for budget in {demand.budget for demand in found} - {""}
+        budget: days_of([(plans[name], warm.get((name, budget[0]))) for name in budget[1:]], today)
+        for budget in {demand.budget for demand in found} - {()}
     }
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
     from bulkmail.routing.mta_sts import parse_policy
     from bulkmail.routing.policies import KnownPolicy, Policies, Unfetched
-    from bulkmail.routing.relay import RELAY, RelayRouter
+    from bulkmail.routing.relay import RELAY, LostRelay, RelayRouter
     from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
     from bulkmail.routing.router import Router
     from bulkmail.routing.routes import Routes, provider_names, providers_of
@@ -60,7 +60,7 @@ else:
             "lookup": "Found Lookup parse_nameserver system_nameservers",
             "mta_sts": "parse_policy",
             "policies": "KnownPolicy Policies Unfetched",
-            "relay": "RELAY RelayRouter",
+            "relay": "RELAY LostRelay RelayRouter",
             "routed": "Routing relay_router relays_of router_of",
             "router": "Router",
             "routes": "Routes provider_names providers_of",
@@ -81,6 +81,7 @@ __all__ = [
     "Found",
     "KnownPolicy",
     "Lookup",
+    "LostRelay",
     "Manner",
     "MxHost",
     "Policies",

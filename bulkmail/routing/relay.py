@@ -15,6 +15,14 @@ _LOCALHOST = (MxHost(0, "localhost", ("127.0.0.1", "::1")),)
 _SHORTEST = 60.0  # seconds an answer is used at least, and until the DNS is asked again after a failure
 
 
+class LostRelay(OwnFault):
+    """No address of a relay is known. ``name``: as in `RelayRouter`."""
+
+    def __init__(self, words: str, *, name: str, host: str) -> None:
+        self.name, self.host = name, host
+        super().__init__(words)
+
+
 class RelayRouter:
     """Routes every domain to ``host``, a name or an address literal. ``ask`` is the resolver's, as for `Router`.
 
@@ -74,7 +82,8 @@ class RelayRouter:
         answer = checked(await self._ask(("host", self._host)))
         if answer[0] == "failed":
             of = "" if self._name == RELAY else f"of the route {self._name}, "
-            raise OwnFault(f"the relay ({of}relay.host) cannot be found: {answer[3]}")
+            words = f"the relay ({of}relay.host) cannot be found: {answer[3]}"
+            raise LostRelay(words, name=self._name, host=self._host)
         _, ttl, found = answer
         return (MxHost(0, self._host, tuple(ip for _, _, addresses in found for ip in addresses)),), ttl
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bulkmail.shaping.breaker import LEAST_COMPLAINTS, OTHER, PARTS, Back, Breaker, StopRules, Trip
     from bulkmail.shaping.canary import GREYLISTED, Canary
     from bulkmail.shaping.clock import ClockChange, clock_changes, instant, moment, wall_time
-    from bulkmail.shaping.daily import days_of
+    from bulkmail.shaping.daily import Budget, days_of
     from bulkmail.shaping.facts import (
         Fact,
         FactKind,
@@ -80,7 +80,7 @@ else:
             "breaker": "LEAST_COMPLAINTS OTHER PARTS Back Breaker StopRules Trip",
             "canary": "GREYLISTED Canary",
             "clock": "ClockChange clock_changes instant moment wall_time",
-            "daily": "days_of",
+            "daily": "Budget days_of",
             "facts": (
                 "Fact FactKind Hint Suspicion describe_fact hint judge learn messages_now outage partly "
                 "suspended_until takes"
@@ -132,6 +132,7 @@ __all__ = [
     "Back",
     "Beside",
     "Breaker",
+    "Budget",
     "Canary",
     "Changes",
     "ClockChange",

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bulkmail.shaping.warmup import DAY, WarmupDay, WarmupPlan
 
+Budget = tuple[str, ...]
+"""A provider and the sources that share a day's messages to it; () for no budget."""
 _FOREVER = float("inf")
 
 
@@ -30,12 +32,12 @@ def days_of(plans: Iterable[tuple[WarmupPlan, WarmupDay | None]], today: int) ->
 
 
 class DailyBudgets:
-    """What is left of the days' budgets while a plan is computed. ``days``: by name, from the day of ``now`` on."""
+    """What is left of the days' budgets while a plan is computed. ``days``: by budget, from the day of ``now`` on."""
 
-    def __init__(self, days: Mapping[str, Sequence[int]], now: float) -> None:
+    def __init__(self, days: Mapping[Budget, Sequence[int]], now: float) -> None:
         self._days = days
         self._first = int(now // DAY)
-        self._left: dict[str, float] = {}
+        self._left: dict[Budget, float] = {}
         self._day = -1
         self.turn(now)
 
@@ -51,19 +53,19 @@ class DailyBudgets:
         """When the next day begins, in epoch seconds; never where no budget is counted any more."""
         return (self._first + self._day + 1) * DAY if self._left else _FOREVER
 
-    def left(self, name: str) -> float:
+    def left(self, name: Budget) -> float:
         """Return how many messages the day has left of this budget."""
         return self._left.get(name, _FOREVER)
 
-    def lasts(self, flows: Iterable[tuple[str, float]]) -> float:
+    def lasts(self, flows: Iterable[tuple[Budget, float]]) -> float:
         """Return for how many seconds they last: (budget, messages a second) each."""
-        paces: dict[str, float] = {}
+        paces: dict[Budget, float] = {}
         for name, pace in flows:
             if name in self._left:
                 paces[name] = paces.get(name, 0.0) + pace
         return min((self._left[name] / pace for name, pace in paces.items() if pace), default=_FOREVER)
 
-    def take(self, name: str, count: float) -> None:
+    def take(self, name: Budget, count: float) -> None:
         """Take ``count`` messages from this budget."""
         if name in self._left:
             self._left[name] -= count

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from bulkmail.shaping.daily import DailyBudgets
+from bulkmail.shaping.daily import Budget, DailyBudgets
 from bulkmail.shaping.limits import Limits
 from bulkmail.shaping.schedule import Schedule
 
@@ -42,7 +42,7 @@ class Demand:
     sites: int = 1
     factor: float = 1.0
     sources: int = 1
-    budget: str = ""
+    budget: Budget = ()
 
     @property
     def pace(self) -> tuple[float, str]:
@@ -128,13 +128,13 @@ def plan_flow(
     schedule: Schedule,
     now: float,
     sent_today: int = 0,
-    daily: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    daily: Mapping[Budget, Sequence[int]] = MappingProxyType({}),
 ) -> Flow:
     """Plan the sending of ``demands`` from ``now`` on.
 
     ``shared``: name -> messages a second of what all destinations share, such as ``shaping.total.connections``. The
     rate and the messages a day of the schedule are added to it. ``sent_today``: messages sent in the zone's day.
-    ``daily``: by name, the messages of a budget on each day in UTC from today on; behind the last there is no limit.
+    ``daily``: the messages of a budget on each day in UTC from today on; behind the last there is no limit.
     """
     caps = dict(shared)
     if schedule.rate is not None:

@@ -50,3 +50,17 @@ def test_the_dns_is_really_asked(world, tmp_path):
     assert relayed.exists()
     ended = world.bulkmail("explain", "d3.test")
     assert "(the default of `relay`)" in ended.out
+
+
+@pytest.mark.loopback
+def test_of_a_relay_that_the_dns_does_not_know_the_settings_are_shown(world):
+    relay = {"host": "relay.nowhere.test", "port": 2525, "tls": "off"}
+    path = world.settings(routing={"routes": [{"domains": ["d3.test"], "relay": relay}]})
+    ended = world.bulkmail("explain", "d3.test")
+    assert ended.status == 0, ended.said
+    assert ended.out.startswith(
+        "Nothing is sent to relay relay.nowhere.test, because of a fault of our own: the relay ("
+    )
+    assert f"relay.nowhere.test:2525  ({path}:" in ended.out
+    assert "(the default of `relay`)" in ended.out
+    assert world.bulkmail("explain", "d4.test").out.startswith("No service was asked")

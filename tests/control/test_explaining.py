@@ -10,12 +10,13 @@ from bulkmail.control.explaining import (
     domain_of,
     explain,
     known_destination,
+    lost_relay,
     no_route,
 )
 from bulkmail.control.site_models import ExplanationAnswer
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError
-from bulkmail.routing import MxHost, RouteFailure, Site, Unfetched
+from bulkmail.routing import LostRelay, MxHost, RouteFailure, Site, Unfetched
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import WarmupDay, provider_table
 from bulkmail.spool import SiteFact
@@ -209,3 +210,42 @@ def test_a_policy_that_could_not_be_had_is_told():
     lacking = Unfetched("a.example", "", "HTTP status 404", 1.0, in_force=True)
     found = told(known=Known(unfetched=[lacking]))
     assert found["policy_problem"].endswith("(HTTP status 404): the one of before stays in force")
+
+
+def with_routes(*routes, **more):
+    new = {"warmup": {"start": "2026-11-30", "plan": [10, 20]}}
+    given = [{"name": "old", "address": "192.0.2.1"}, {"name": "new", "address": "192.0.2.2", **new}]
+    return Settings.model_validate(
+        {"sources": given, "pools": {"fresh": ["new"]}, "routing": {"routes": list(routes)}, **more}
+    )
+
+
+def test_only_the_sources_of_the_route_are_counted():
+    today = int(NOW // 86400)
+    spent = Known((), live("idle"), warm={("new", "google"): WarmupDay(today, 0, 10)})
+    everywhere = told(GOOGLE, with_routes(), spent)
+    assert everywhere["binds"] == "idle", "the old one may send"
+    assert "from each of the 2 sources (" in everywhere["sentence"]
+    routed = told(GOOGLE, with_routes({"domains": ["gmail.com"], "sources": "fresh"}), spent)
+    assert (routed["binds"], routed["until"]) == ("warm-up", "2026-12-02T00:00:00.000Z")
+    assert routed["sentence"].endswith(": its source warms up, and today's messages are sent.")
+    assert "fresh" in sources(routed)["sources"][0]
+    relayed = with_routes({"domains": ["gmail.com"], "relay": {"host": "relay.example", "tls": "off"}, "name": "out"})
+    through = told(Destination("gmail.com", "", "relay relay.example", "out"), relayed, spent)
+    assert (through["warmup"], through["binds"]) == ([], "idle"), "a relay is sent to as without sources"
+
+
+@pytest.mark.parametrize("live_one", [None, live("rate")])
+def test_of_a_relay_that_cannot_be_found_every_value_has_its_origin(live_one):
+    relay = {"host": "relay.example", "port": 2525, "tls": "off", "connections": 3}
+    settings = Settings.model_validate(
+        {"routing": {"routes": [{"domains": ["a.example"], "relay": relay, "name": "out"}]}}
+    )
+    fault = LostRelay(
+        "the relay (of the route out, relay.host) cannot be found: NXDOMAIN", name="out", host="relay.example"
+    )
+    found = told(lost_relay("a.example", fault), settings, Known(live=live_one, lost=str(fault)))
+    assert found["binds"] == "fault"
+    assert found["sentence"] == f"Nothing is sent to relay relay.example, because of a fault of our own: {fault}."
+    assert sources(found)["connections"] == ("3", "the default of `relay`")
+    assert sources(found)["relay"] == ("relay.example:2525", "relay")

@@ -18,7 +18,7 @@ def plan(folder, server):
         folder.write(csv=csv)
         folder.settings_text = (
             f'dns: {{nameservers: ["{server.address}"], timeout: {server.patience}s, must_exist: []}}\n'
-            f"routing: {{allow_networks: [127.0.0.0/8]}}\n{more}"
+            f"routing:\n  allow_networks: [127.0.0.0/8]\n{more}"
         )
         settings, campaign = folder.settings, load_campaign(str(folder.path))
 
@@ -83,6 +83,35 @@ def test_where_all_sources_warm_up_their_days_are_planned(plan):
     assert leg.ends == pytest.approx((NOW // 86400 + 2) * 86400, abs=5), "2 today, 3 tomorrow, and the others then"
     old = new.replace("}]", "}, {name: old, address: 192.0.2.10}]")
     assert plan(rows(*["good.test"] * 9), dns=False, more=old).flow.legs[0].binds != "warm-up"
+
+
+def test_a_route_with_sources_of_its_own_is_planned_with_these(plan, server):
+    """Two of the four sources, for one domain; and for another the one that warms up."""
+    server.zone = {f"{name}.example": {"MX": [f"10 mx.{name}.example."]} for name in "abc"}
+    server.zone |= {f"mx.{name}.example": {"A": [f"127.0.0.{n}"]} for n, name in enumerate("abc", 5)}
+    names = [f"{{name: s{n}, address: 192.0.2.{n}}}" for n in (1, 2, 3)]
+    new = "{name: new, address: 192.0.2.9, warmup: {start: 2025-12-01, plan: [2, 3]}}"
+    more = (
+        "  routes: [{domains: [b.example], sources: few}, {domains: [c.example], sources: fresh}]\n"
+        f"sources: [{', '.join(names)}, {new}]\npools: {{few: [s1, s2], fresh: [new]}}\n"
+    )
+    csv = rows(*["a.example"] * 30, *["b.example"] * 20, *["c.example"] * 9)
+    legs = {leg.demand.name: leg for leg in plan(csv, more=more).flow.legs}
+    assert list(legs) == ["mx.a.example", "mx.b.example from few", "mx.c.example from fresh"]
+    each = legs["mx.a.example"].pace / 3
+    assert legs["mx.b.example from few"].pace == pytest.approx(2 * each)
+    assert (legs["mx.c.example from fresh"].binds, legs["mx.c.example from fresh"].pace) == ("warm-up", each)
+    assert legs["mx.c.example from fresh"].ends == pytest.approx((NOW // 86400 + 2) * 86400, abs=5)
+
+
+def test_the_relay_of_a_route_is_sent_to_as_without_sources(plan, server):
+    server.zone = {"a.example": {"MX": ["10 mx.a.example."]}, "mx.a.example": {"A": ["127.0.0.5"]}}
+    more = (
+        "  routes: [{domains: [b.example], relay: {host: 127.0.0.9, port: 25, tls: 'off', rate: 3/s}}]\n"
+        "sources: [{name: s1, address: 192.0.2.1}, {name: s2, address: 192.0.2.2}]\n"
+    )
+    legs = plan(rows("a.example", "a.example", "b.example"), more=more).flow.legs
+    assert sorted((leg.demand.recipients, leg.demand.sources) for leg in legs) == [(1, 1), (2, 2)]
 
 
 def test_a_plan_of_what_a_preflight_has_found_is_the_same(plan, folder):

@@ -4,6 +4,7 @@ from bulkmail.shaping import DAY, WarmupDay, WarmupPlan
 from bulkmail.shaping.daily import DailyBudgets, days_of
 
 TODAY = 20_788
+GOOGLE, YAHOO = ("google", "new"), ("yahoo", "new")
 
 
 def test_the_days_of_a_source_go_on_from_where_it_is():
@@ -22,14 +23,14 @@ def test_a_source_that_begins_later_and_several_together():
 
 
 def test_a_day_has_what_it_has_and_the_next_begins_at_midnight():
-    budgets = DailyBudgets({"google": [10, 20]}, TODAY * DAY + 5.0)
-    assert (budgets.left("google"), budgets.left("yahoo")) == (10, float("inf"))
+    budgets = DailyBudgets({GOOGLE: [10, 20]}, TODAY * DAY + 5.0)
+    assert (budgets.left(GOOGLE), budgets.left(YAHOO)) == (10, float("inf"))
     assert budgets.until == (TODAY + 1) * DAY
-    assert budgets.lasts([("google", 1.0), ("google", 4.0), ("yahoo", 9.0)]) == 2.0
-    budgets.take("google", 10)
-    budgets.take("yahoo", 10)
-    assert budgets.left("google") == 0
+    assert budgets.lasts([(GOOGLE, 1.0), (GOOGLE, 4.0), (YAHOO, 9.0)]) == 2.0
+    budgets.take(GOOGLE, 10)
+    budgets.take(YAHOO, 10)
+    assert budgets.left(GOOGLE) == 0
     budgets.turn((TODAY + 1) * DAY)
-    assert budgets.left("google") == 20
+    assert budgets.left(GOOGLE) == 20
     budgets.turn((TODAY + 2) * DAY)
-    assert (budgets.left("google"), budgets.until) == (float("inf"), float("inf"))
+    assert (budgets.left(GOOGLE), budgets.until) == (float("inf"), float("inf"))

@@ -123,11 +123,11 @@ def test_no_limit_is_exceeded_and_all_is_sent(given_demands, schedule):
 def test_no_day_has_more_than_new_sources_may_send(days, first, second, shared):
     """From Monday 08:00 UTC on: what is left at midnight goes on then, and behind the last day there is no limit."""
     flow = plan_flow(
-        [demand("a", first, budget="x"), demand("b", second, budget="x" if shared else "")],
+        [demand("a", first, budget=("x",)), demand("b", second, budget=("x",) if shared else ())],
         {},
         ALWAYS,
         MONDAY,
-        daily={"x": days},
+        daily={("x",): days},
     )
     ends = flow.ends
     assert ends is not None

@@ -92,7 +92,7 @@ class Planning:
         schedule = schedule_of(run.content, settings)
         now = self._clocks.wall() if anew else run.started_at
         warm = await self._spool.warmup_days() if settings.sources else {}
-        daily = daily_budgets(found, settings, run.pool, warm, now)
+        daily = daily_budgets(found, settings, warm, now)
         flow = plan_flow(found, shared_paces(settings, self._processes), schedule, now, daily=daily)
         sent = flow.recipients - flow.left
         return StoredPlan(run.input_rows, now, flow.ends, round(sent / flow.sending, 3) if flow.sending else 0.0)
