@@ -21,7 +21,7 @@ from bulkmail.web.sessions import Sessions
 from bulkmail.web.showing import NEEDED, OF_SITES, PLOTS, RENEWED
 from bulkmail.web.signin import SigningIn
 from bulkmail.web.users import Role, User, Users, write_users
-from tests.web.known import HOSTILE, NAME, RECIPIENT, Api, campaign, hold
+from tests.web.known import HOSTILE, NAME, RECIPIENT, SITE, Api, campaign, hold
 
 PASSWORD = "correct horse"
 PAGES = [
@@ -174,6 +174,15 @@ def test_the_link_to_the_other_receivers_leads_somewhere(site):
     shown = site.ask("/providers").body.decode()
     assert '<h2 id="others">' in shown
     assert "Nothing is being sent to them now." in shown
+
+
+def test_the_other_sites_stand_under_their_heading(site):
+    async def ask(name, *given, **named):
+        return [{**SITE, "provider": ""}] if name == "sites" else await site.api(name, *given, **named)
+
+    site.pages._showing._ask = ask
+    shown = site.ask("/providers").body.decode()
+    assert shown.index('<h2 id="others">') < shown.index("mx.google.example") < shown.index("Policies that could not")
 
 
 def test_forms_ask_for_the_operations_of_the_commands(site):
