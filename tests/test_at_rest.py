@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,27 +33,29 @@ react(main)
 """
 
 
-def cancel(world: Any, name: str) -> str:
-    config = str(world.folder / "bulkmail.yaml")
-    ended = subprocess.run(
-        [sys.executable, "-c", CANCEL, config, name], cwd=world.folder, capture_output=True, text=True, timeout=60
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.strip()
+@pytest.fixture
+def cancel(world: Any, run_python: Any) -> Callable[[str], str]:
+    def run(name: str) -> str:
+        ended = run_python([sys.executable, "-c", CANCEL, world.folder / "bulkmail.yaml", name], cwd=world.folder)
+        assert ended.returncode == 0, ended.stderr
+        said: str = ended.stdout.strip()
+        return said
+
+    return run
 
 
-def test_after_a_kill_every_row_has_a_status_and_the_report_is_whole(world: Any, until: Any) -> None:
+def test_after_a_kill_every_row_has_a_status_and_the_report_is_whole(world: Any, cancel: Any, until: Any) -> None:
     addresses = [f"{'later' if n % 50 == 0 else 'user'}-{n}@d{n % 20}.test" for n in range(30_000)]
     campaign = world.campaign("spring", addresses)
     world.start_mail(["127.0.1.1"], delay=0.002)
     world.settings(retry={"schedule": ["1h"]})
     running = world.start("-c", "spring")
     until(lambda: world.server.count() > 200, "messages", every=0.005)
-    assert cancel(world, "spring").startswith("Refused"), "the process has the spool in use"
+    assert cancel("spring").startswith("Refused"), "the process has the spool in use"
     running.kill_group()
-    assert "UnknownName there is no campaign 'sprin'; the nearest is 'spring'" in cancel(world, "sprin")
+    assert "UnknownName there is no campaign 'sprin'; the nearest is 'spring'" in cancel("sprin")
 
-    assert cancel(world, "spring") == "True"
+    assert cancel("spring") == "True"
 
     campaign.check_report()
     statuses = campaign.statuses()
@@ -65,7 +67,7 @@ def test_after_a_kill_every_row_has_a_status_and_the_report_is_whole(world: Any,
     assert received - delivered <= {row["email"] for row in campaign.rows() if row["status"] == "unknown"}
     summary = campaign.summary()
     assert (summary["state"], summary["exit_status"], summary["complete"]) == ("cancelled", 3, True)
-    assert "WrongState spring is cancelled already" in cancel(world, "spring")
+    assert "WrongState spring is cancelled already" in cancel("spring")
     reader = open_reader(str(world.folder / "spool"))
     assert reader.campaign("spring").state == "cancelled"
     reader.close()
@@ -75,7 +77,7 @@ def test_after_a_kill_every_row_has_a_status_and_the_report_is_whole(world: Any,
     assert world.server.count() == sent
 
 
-def test_where_there_is_no_spool_none_is_made(world: Any) -> None:
+def test_where_there_is_no_spool_none_is_made(world: Any, cancel: Any) -> None:
     world.settings(port=25)
-    assert "nothing was ever sent from this spool" in cancel(world, "spring")
+    assert "nothing was ever sent from this spool" in cancel("spring")
     assert not (world.folder / "spool").exists()

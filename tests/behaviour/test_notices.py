@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import dkim
@@ -16,23 +16,25 @@ import yaml
 pytestmark = pytest.mark.loopback
 
 
-def new_key(world: Any, selector: str, *options: str) -> tuple[dict[str, str], str]:
+def new_key(world: Any, run_python: Any, selector: str, *options: str) -> tuple[dict[str, str], str]:
     """A key made as the documentation says: its settings, and the text of its record."""
     command = [sys.executable, "-m", "bulkmail.cli", "dkim", "new", "sender.test", selector, *options]
-    done = subprocess.run(command, cwd=world.folder, capture_output=True, text=True, timeout=60, check=True)
+    done = run_python(command, cwd=world.folder)
+    assert done.returncode == 0, done.stderr
     (entry,) = yaml.safe_load(done.stdout[done.stdout.rindex("dkim:") :])["dkim"]
     return entry, re.findall(r"^value: (.*)$", done.stdout, re.MULTILINE)[0]
 
 
-def test_keys_are_compared_with_their_records_and_other_verifiers_find_them(world: Any, until: Any) -> None:
+def test_keys_are_compared_with_their_records_and_other_verifiers_find_them(
+    world: Any, run_python: Any, until: Any
+) -> None:
     campaign = world.campaign("spring", ["ann@d0.test"])
     path = campaign.folder / "campaign.yaml"
     values = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump({**values, "from": "Shop <news@sender.test>"}))
-    keys, texts = zip(
-        *[new_key(world, "s1"), new_key(world, "s2", "--type", "ed25519"), new_key(world, "s3")], strict=True
-    )
-    _, other = new_key(world, "s4")
+    new = partial(new_key, world, run_python)
+    keys, texts = zip(*[new("s1"), new("s2", "--type", "ed25519"), new("s3")], strict=True)
+    _, other = new("s4")
     with (world.folder / "dnsmasq.conf").open("a") as conf:
         for selector, text in (("s1", texts[0]), ("s2", texts[1]), ("s3", other)):
             strings = ",".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255))

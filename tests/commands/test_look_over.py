@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from typing import Any
 
@@ -15,12 +14,10 @@ MADE = ("check.csv", "plan.txt", "preview")
 
 
 @pytest.fixture
-def look_over(world: Any) -> Any:
+def look_over(world: Any, run_python: Any) -> Any:
     def run(*words: str) -> Any:
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "bulkmail.commands.look_over", "--settings", "bulkmail.yaml", *words],
-            cwd=world.folder, capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
+        command = [sys.executable, "-P", "-m", "bulkmail.commands.look_over", "--settings", "bulkmail.yaml"]
+        return run_python([*command, *words], cwd=world.folder)
 
     return run
 

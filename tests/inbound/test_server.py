@@ -67,20 +67,19 @@ class Served:
         return json.loads(self.process.stdout.readline())
 
     def raw(self):
-        one = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        one = socket.create_connection(("127.0.0.1", self.port), timeout=300)
         self.sockets.append(one)
         assert one.recv(1000).startswith(b"220 ")
         return one
 
 
 @pytest.fixture
-def serve(end):
+def serve(popen, end):
     started = []
 
     def start(**given):
-        process = subprocess.Popen(
-            [sys.executable, "-c", SERVE, json.dumps(given)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        words = [sys.executable, "-c", SERVE, json.dumps(given)]
+        process = popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(Served(process))
         return started[-1]
 
@@ -102,7 +101,7 @@ def read_all(one: socket.socket) -> bytes:
 def test_smtplib_delivers_in_clear_and_under_tls(kit, serve, tmp_path):
     kit.write_certificate(tmp_path)
     served = serve(tls=str(tmp_path))
-    with smtplib.SMTP("127.0.0.1", served.port, timeout=60) as client:
+    with smtplib.SMTP("127.0.0.1", served.port, timeout=300) as client:
         client.sendmail("a@b.example", ["bounces+t@in.example.com"], "Subject: x\n\nhello\n.\n")
         assert served.took() == ["", "a@b.example", ["bounces+t@in.example.com"], 24]
         context = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
@@ -116,7 +115,7 @@ def test_smtplib_delivers_in_clear_and_under_tls(kit, serve, tmp_path):
 def test_replies_keep_their_order_under_tls_while_the_sink_is_slow(kit, serve, tmp_path):
     kit.write_certificate(tmp_path)
     served = serve(tls=str(tmp_path), slow=0.5)
-    with smtplib.SMTP("127.0.0.1", served.port, timeout=60) as client:
+    with smtplib.SMTP("127.0.0.1", served.port, timeout=300) as client:
         client.starttls()
         one = client.sock
         envelope = b"MAIL FROM:<>\r\nRCPT TO:<abuse@in.example.com>\r\nDATA\r\n"
@@ -150,7 +149,7 @@ def test_commands_written_in_clear_behind_starttls_are_not_obeyed_under_tls(kit,
 
 def test_what_is_written_before_the_greeting_is_refused(serve):
     served = serve(limits={"greet_after": 60.0})
-    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as one:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=300) as one:
         one.sendall(b"EHLO a\r\nMAIL FROM:<>\r\n")
         assert read_all(one).startswith(b"554 5.5.1")
 
@@ -158,7 +157,7 @@ def test_what_is_written_before_the_greeting_is_refused(serve):
 def test_too_many_connections_of_one_client(serve):
     served = serve(limits={"connections_an_address": 2})
     kept = [served.raw() for _ in range(2)]
-    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as one:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=300) as one:
         assert read_all(one).startswith(b"421 4.7.0")
     for one in kept:
         one.sendall(b"QUIT\r\n")
@@ -191,7 +190,7 @@ def test_at_an_end_what_the_sink_has_is_answered(serve):
     served.process.terminate()
     assert read_all(idle).startswith(b"421 4.3.2")
     assert [line[:9] for line in read_all(one).splitlines()] == [b"250 2.0.0", b"421 4.3.2"]
-    assert served.process.wait(60) == 0
+    assert served.process.wait(300) == 0
 
 
 def test_memory_stays_flat_under_idle_and_hostile_connections(serve, until):
@@ -204,7 +203,7 @@ def test_memory_stays_flat_under_idle_and_hostile_connections(serve, until):
             return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
 
     before = resident()
-    kept += [socket.create_connection(("127.0.0.1", served.port), timeout=60) for _ in range(300)]
+    kept += [socket.create_connection(("127.0.0.1", served.port), timeout=300) for _ in range(300)]
     for one in kept[1:]:
         assert one.recv(1000).startswith(b"220 ")
     idle = resident()

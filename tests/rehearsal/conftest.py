@@ -136,10 +136,9 @@ def talk() -> Callable[..., Talk]:
 class Process:
     """A rehearsal in a process of its own."""
 
-    def __init__(self, *options: str) -> None:
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "bulkmail.rehearsal", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+    def __init__(self, popen: Any, *options: str) -> None:
+        words = [sys.executable, "-m", "bulkmail.rehearsal", *options]
+        self.child = popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.ready = json.loads(self.child.stdout.readline())
         self.port = self.ready["smtp_port"]
         self.dns_ip, _, port = self.ready["dns"].partition(":")
@@ -169,12 +168,12 @@ class Process:
 
 
 @pytest.fixture
-def process() -> Iterator[Callable[..., Process]]:
+def process(popen: Any) -> Iterator[Callable[..., Process]]:
     """Starts rehearsals, and leaves none behind."""
     started: list[Process] = []
 
     def start(*options: str) -> Process:
-        started.append(Process(*options))
+        started.append(Process(popen, *options))
         return started[-1]
 
     yield start

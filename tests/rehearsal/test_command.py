@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 
 import pytest
@@ -89,15 +88,9 @@ def test_two_worlds_side_by_side(process) -> None:
 
 
 @pytest.mark.loopback
-def test_a_port_that_is_taken(process) -> None:
+def test_a_port_that_is_taken(process, run_python) -> None:
     world = process()
-    second = subprocess.run(
-        [sys.executable, "-m", "bulkmail.rehearsal", "--smtp-port", str(world.port)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    second = run_python([sys.executable, "-m", "bulkmail.rehearsal", "--smtp-port", str(world.port)])
     assert second.returncode == 1
     assert second.stderr.startswith("the rehearsal cannot start: ")
     assert second.stdout == ""
@@ -111,13 +104,12 @@ def test_the_name_server_can_have_a_port_of_its_own(process) -> None:
 
 
 @pytest.mark.loopback
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_that_is_taken_is_told(run_python) -> None:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         one.listen()
         port = str(one.getsockname()[1])
-        command = [sys.executable, "-m", "bulkmail.rehearsal", "--dns-port", port]
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        ended = run_python([sys.executable, "-m", "bulkmail.rehearsal", "--dns-port", port])
     assert ended.returncode == 1
     assert "the rehearsal cannot start: " in ended.stderr
 

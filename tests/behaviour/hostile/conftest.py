@@ -37,9 +37,9 @@ HTML = "<html><body><p>Grüße, {{ first_name }}</p>\n.\n.dots\n</body></html>\n
 class Rehearsal:
     """The mail world in a process of its own; ends with its input."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, popen: Any, store: Path) -> None:
         self.store = store
-        self.process = subprocess.Popen(
+        self.process = popen(
             [sys.executable, "-m", "bulkmail.rehearsal", "--store", str(store), "--bodies", "all",
              "--speed", str(SPEED)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -197,7 +197,7 @@ Begin = Callable[..., Campaigns]
 
 
 @pytest.fixture(scope="session")
-def begin(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], Any]) -> Iterator[Begin]:
+def begin(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], Any], popen: Any) -> Iterator[Begin]:
     """``begin(addresses, **settings)``: send one campaign to a hostile world of its own."""
     with contextlib.ExitStack() as ending:
 
@@ -213,7 +213,7 @@ def begin(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], A
             folder = tmp_path_factory.mktemp("hostile")
             world = world_in(folder)
             ending.callback(world.close)
-            mail = Rehearsal(folder / "mail")
+            mail = Rehearsal(popen, folder / "mail")
             ending.callback(mail.end)
             world.nameserver = mail.ready["dns"]
             values: dict[str, Any] = {
