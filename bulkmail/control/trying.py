@@ -46,4 +46,4 @@ def tried_words(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _until(at: str | None) -> str:
-    return f" until {at}" if at else ""
+    return f" until {at[:10]} {at[11:16]} UTC" if at else ""

@@ -18,7 +18,7 @@ TOLD = {
         {"site": "mx.b.example", "why": "", "until": None},
     ],
 }
-SITES = ["mx.a.example is left alone until 2026-12-02T03:31:00.000Z: 421 busy", "mx.b.example is left alone"]
+SITES = ["mx.a.example is left alone until 2026-12-02 03:31 UTC: 421 busy", "mx.b.example is left alone"]
 
 
 def test_what_keeps_rows_back_is_told():

@@ -216,6 +216,7 @@ def test_who_was_put_off_is_tried_now_and_what_stays_back_is_told(site):
     confirm = site.ask(address("campaigns", NAME, "try-now")).body.decode()
     assert "60 recipients wait" in confirm
     assert "google: a rule has stopped it" in confirm
+    assert "mx.example is left alone until 2026-12-02 03:31 UTC: 421" in confirm
     done = site.post("/campaigns/spring/try-now", provider="google", site=" b.example ", reason="not asked for")
     place = done.headers[b"Location"].decode()
     assert (done.status, place) == (303, "/campaigns/spring?done=tried+now&rows=59&doubtful=1")
@@ -240,7 +241,7 @@ def test_sites_and_providers_are_steered(site):
         ("forget", "google", {"of": "google", "who": "ann"}),
     ]
     assert b"Done: paced." in site.ask("/providers/google?done=paced").body
-    assert b"Done: forgotten." in site.ask("/providers?done=forgotten").body
+    assert b"Done: forgotten. This page shows it within some seconds." in site.ask("/providers?done=forgotten").body
 
 
 def test_a_site_is_steered_from_the_table_and_from_its_own_page(site):
