@@ -18,11 +18,13 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from dns.message import make_query
 from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
@@ -30,6 +32,9 @@ from bulkmail.campaign import load_campaign, snapshot
 from bulkmail.campaign.unsubscribing import Unsubscribe
 from bulkmail.mail import campaign_key
 from bulkmail.settings import load_settings
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 SENDER = "example.com"
@@ -50,14 +55,6 @@ def need(*programs: str) -> None:
         raise SystemExit(f"this benchmark needs {', '.join(missing)} (Debian: postfix, dnsmasq-base)")
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port that is free on loopback now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running(command: list[str], **kwargs: object) -> Iterator[subprocess.Popen[bytes]]:
     """A program that is ended when the block is left."""
@@ -74,6 +71,32 @@ def running(command: list[str], **kwargs: object) -> Iterator[subprocess.Popen[b
             process.wait()
 
 
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes], what: str) -> None:
+    """Wait, as long as ``process`` runs, until it is ready. Raises SystemExit where it has ended."""
+    while not ready():
+        if process.poll() is not None:
+            raise SystemExit(f"{what} does not start")
+        time.sleep(0.02)
+
+
+def answers_names(port: int) -> bool:
+    """Whether a name server on loopback answers on ``port``."""
+    with socket.socket(type=socket.SOCK_DGRAM) as asking:
+        asking.settimeout(1.0)
+        try:
+            asking.connect(("127.0.0.1", port))
+            asking.send(make_query("d0.test", "MX").to_wire())
+            return bool(asking.recv(4096))
+        except OSError:
+            return False
+
+
+def listens(address: str, port: int) -> bool:
+    """Whether a server takes connections there."""
+    with socket.socket() as one:
+        return one.connect_ex((address, port)) == 0
+
+
 @contextmanager
 def dns(folder: Path, domains: int, sites: int, addresses: int) -> Iterator[str]:
     """dnsmasq with ``domains`` domains whose MX is one of ``sites`` hosts on ``addresses`` loopback addresses."""
@@ -82,21 +105,21 @@ def dns(folder: Path, domains: int, sites: int, addresses: int) -> Iterator[str]
     lines += [f"host-record=mx{n}.test,127.0.1.{n % addresses + 1}" for n in range(sites)]
     config = folder / "dnsmasq.conf"
     config.write_text("\n".join(lines) + "\n")
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
     command = ["dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", f"--port={port}", "--listen-address=127.0.0.1"]
     command += ["--bind-interfaces", f"--conf-file={config}", "--user=", "--pid-file=", "--cache-size=0"]
-    with running(command):
-        time.sleep(0.5)
+    with running(command) as server:
+        wait_until(lambda: answers_names(port), server, "dnsmasq")
         yield f"127.0.0.1:{port}"
 
 
 @contextmanager
 def many_domains(domains: int, sites: int, addresses: int) -> Iterator[str]:
     """As `dns`, for more domains than dnsmasq can look through."""
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
     command = [sys.executable, str(Path(__file__).with_name("_zone.py")), *map(str, (port, domains, sites, addresses))]
-    with running(command):
-        time.sleep(0.5)
+    with running(command) as server:
+        wait_until(lambda: answers_names(port), server, "the name server")
         yield f"127.0.0.1:{port}"
 
 
@@ -114,7 +137,8 @@ def sinks(addresses: int, dump: Path | None = None) -> Iterator[int]:
         processes.append([*command, f"127.0.1.{n + 1}:{port}", "1000"])
     started = [subprocess.Popen(c, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for c in processes]
     try:
-        time.sleep(0.3)
+        for n, process in enumerate(started):
+            wait_until(partial(listens, f"127.0.1.{n + 1}", port), process, "smtp-sink")
         yield port
     finally:
         for process in started:

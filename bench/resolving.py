@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -164,7 +163,7 @@ def dnsmasq(folder: Path, domains: int, sites: int) -> Iterator[Server]:
 @contextmanager
 def unbound(folder: Path, domains: int, sites: int) -> Iterator[Server]:
     """A resolver as mailers have it beside them, with the records as its own."""
-    port = lab.free_port(socket.SOCK_DGRAM)
+    port = lab.free_port()
     lines = ["server:", "interface: 127.0.0.1", f"port: {port}", 'chroot: ""', 'username: ""', f'directory: "{folder}"']
     lines += [
         "use-syslog: no",
@@ -187,7 +186,7 @@ def unbound(folder: Path, domains: int, sites: int) -> Iterator[Server]:
 @contextmanager
 def ours(folder: Path, domains: int, sites: int) -> Iterator[Server]:
     """The benchmarks' own, which is there where the others are not, and fast enough."""
-    port = lab.free_port(socket.SOCK_DGRAM)
+    port = lab.free_port()
     script = str(Path(__file__).with_name("_zone.py"))
     command = [sys.executable, script, str(port), str(domains), str(sites), "4"]
     with started(command, f"127.0.0.1:{port}", folder / "log") as server:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -362,7 +363,7 @@ def counting_sinks(addresses: int) -> Iterator[tuple[int, Counted]]:
                 lab.running(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
             )
             threading.Thread(target=counted.read, args=(n, process.stdout), daemon=True).start()
-        time.sleep(0.3)
+            lab.wait_until(partial(lab.listens, f"127.0.1.{n + 1}", port), process, "smtp-sink")
         yield port, counted
 
 

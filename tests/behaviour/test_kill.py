@@ -14,6 +14,7 @@ import pytest
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
+PATIENCE = 550.0  # seconds; a busy machine is no fault
 LOOP = Path(__file__).parent.parent.parent / "bench" / "kill_loop.py"
 ROWS = 10_000
 CONNECTIONS = 40
@@ -160,7 +161,7 @@ def test_ten_kills_at_random(tmp_path: Path, needs: Any, power_cuts: float) -> N
 
     ended = subprocess.run(
         [sys.executable, str(LOOP), *(f"--{name}={value}" for name, value in options.items())],
-        capture_output=True, text=True, timeout=500,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr[-4000:]

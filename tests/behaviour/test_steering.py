@@ -13,6 +13,7 @@ import pytest
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 PLAN = "pause,kill,resume,stop,cancel"
+PATIENCE = 550.0  # seconds; a busy machine is no fault
 LOOP = Path(__file__).parent.parent.parent / "bench" / "steer_loop.py"
 
 
@@ -23,7 +24,7 @@ def test_what_is_steered_and_killed_is_neither_lost_nor_doubled(tmp_path: Path, 
 
     ended = subprocess.run(
         [sys.executable, str(LOOP), *(f"--{name}={value}" for name, value in options.items())],
-        capture_output=True, text=True, timeout=220,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr[-4000:]
