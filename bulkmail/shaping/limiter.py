@@ -217,13 +217,18 @@ class Limiter:
         """Whether a rule has made the rate or the connections fewer, as far as it is known that this holds still."""
         return self._rate_throttle.capped or bool(self._capped)
 
-    def lift(self) -> None:
-        """Forget what rules have asked for of the rate and the connections."""
-        self._rate_throttle.uncap()
-        self._messages.scale(self._rate_throttle.pace)
-        self._capped = 0
-        self._apply_concurrency()
-        self.voided += 1
+    def lift(self, *, caps: bool = True, rest_ends: float | None = None) -> None:
+        """Forget what rules have asked for: caps of the rate and the connections; a rest ends at that time."""
+        if caps:
+            self._rate_throttle.uncap()
+            self._messages.scale(self._rate_throttle.pace)
+            self._capped = 0
+            self._apply_concurrency()
+            self.voided += 1
+        if rest_ends is not None and rest_ends < self._rests_until:
+            self._rests_until = rest_ends
+            self._messages.restart(max(rest_ends, self._rate_throttle.held_until))
+            self.voided += 1
 
     def cap_rate(self, factor: float, now: float, until: float) -> None:
         """Use this factor of the rate at most until then."""

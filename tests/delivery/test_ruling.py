@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from bulkmail.delivery.lifecycle.site_steering import SiteSteering
 from bulkmail.mail import Fate, Reply, Stage
 from bulkmail.settings import Settings
 from bulkmail.shaping import FactKind
 
 
-def with_rules(world, *rules, **more):
-    settings = Settings.model_validate({"shaping": {"rules": list(rules)}})
+def with_rules(world, *rules, sources=(), **more):
+    settings = Settings.model_validate({"shaping": {"rules": list(rules)}, "sources": list(sources)})
     one = world(settings=settings, providers={"big": {"mx": [".big.example"]}}, **more)
     one.farm.obliging()
     one.routes = {"a.example": one.site("a.example", provider="big")}
@@ -61,6 +62,44 @@ def test_a_rest_is_kept_and_costs_nobody_an_attempt(world, odd):
     assert sum(number > 1 for _, number, *_ in one.attempts()) == 1
 
 
+@pytest.mark.parametrize("sources", [(), ("192.0.2.10",), ("192.0.2.10", "192.0.2.11")])
+@pytest.mark.parametrize("of", ["big", "a.example"])
+def test_a_rest_that_is_forgotten_is_over(world, odd, sources, of):
+    """Of a provider by its name, of a site without one by the site's."""
+    given = [{"name": f"s{n}", "address": address} for n, address in enumerate(sources)]
+    one = with_rules(world, {"match": "moon", "do": {"rest": "1h"}}, sources=given)
+    provider = "big" if of == "big" else ""
+    one.routes = {"a.example": one.site("a.example", provider=provider)}
+    run = one.campaign({"a.example": 200})
+    refuse_first(one, max(1, 5 * len(sources)), odd)  # each source hears it
+    one.start()
+    one.run(60.0)
+    tried = len(one.attempts())
+    one.run(60.0)
+    assert len(one.attempts()) == tried < 200, "it rests"
+    (named,) = {lane.site.name for lane in one.feeder.lanes.values()}
+    steering = SiteSteering(one.feeder, one.limiters, one.facts, one.clocks)
+    assert steering.forget(of if provider else named, ("big",)) >= max(1, len(sources))
+    one.run(30.0)
+    put_off = 20 if len(sources) > 1 else 0  # what no other source could take waits in the spool for the rest's end
+    assert len(one.attempts()) >= 200 - put_off, "at once"
+    one.until(lambda: run.complete, 4000)
+    assert one.statuses(run) == {"delivered": 200}
+
+
+def test_to_forget_a_site_leaves_the_rest_of_its_provider(world, odd):
+    one = with_rules(world, {"match": "moon", "do": {"rest": "1h"}})
+    one.campaign({"a.example": 20})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.run(10.0)
+    (lane,) = one.feeder.lanes.values()
+    tried = len(one.attempts())
+    SiteSteering(one.feeder, one.limiters, one.facts, one.clocks).forget(lane.site.name, ("big",))
+    one.run(600.0)
+    assert len(one.attempts()) == tried
+
+
 def test_a_rest_outlives_the_process(world, odd):
     one = with_rules(world, {"match": "moon", "do": {"rest": "20m"}})
     one.campaign({"a.example": 5})
@@ -100,11 +139,11 @@ def test_a_cap_outlives_the_process_for_its_time(world, odd):
     again = with_rules(world, facts=one.facts)
     limiter = again.limiters.of_site("x", "big", 0.0).limiter
     assert (limiter.pace, limiter.connections, limiter.capped) == (0.25, 2, True)
-    again.limiters.reset_forgotten()
+    again.limiters.reset_forgotten(0.0)
     assert limiter.capped, "it is remembered"
     for kind in (FactKind.PACE, FactKind.CONNECTIONS):
         again.facts.forget("provider big", kind)
-    again.limiters.reset_forgotten()
+    again.limiters.reset_forgotten(0.0)
     assert (limiter.pace, limiter.connections, limiter.capped) == (1.0, 10, False)
     later = with_rules(world, facts=one.facts)
     later.clock.advance(600.0)

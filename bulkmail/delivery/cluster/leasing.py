@@ -288,9 +288,12 @@ class Leasing:
         return got and key not in self._leaving
 
 
-async def reread_facts(sync: SiteFactSync, feeder: Feeder, limiters: Limiters) -> None:
+async def reread_facts(sync: SiteFactSync, feeder: Feeder, limiters: Limiters, clocks: Clocks) -> None:
     """Use only the facts of sites that are in the spool: an operator may have had others forgotten."""
     await sync.renew()
     for lane in feeder.lanes.values():
         lane.quirks.look_up()
-    limiters.reset_forgotten()
+    limiters.reset_forgotten(clocks.now())
+    feeder.open_queues.source_lanes.end_rests(limiters.rests)
+    for lane in list(feeder.lanes.values()):
+        lane.wake()

@@ -101,7 +101,7 @@ class Suspension:
         self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
         self.charging = False
         self.probing = False
-        self._rests_until = 0.0
+        self._rests_until, self._ruled = 0.0, False
         self._failure = Outcome(Fate.LOST, Stage.CONNECT)
         self._found_at = 0.0  # when the failure was found out, on the wall clock
         self._took = 0.0  # seconds until it was
@@ -199,11 +199,17 @@ class Suspension:
         known = outage(since, self._health.failures, until, self.retry.expire_after)
         self._facts.learn(self._site_key, known)
 
-    def rest(self, until: float, why: str) -> None:
+    def rest(self, until: float, why: str, *, ruled: bool = False) -> None:
         """Send nothing before ``until``, on the reactor's clock: for a fault of our own, or by a rule; no outage."""
         if until > self.until:
+            self._ruled = ruled
             self._failure, self._found_at = Outcome(Fate.LOST, Stage.CONNECT, note=why), self._clocks.wall()
             self.charging, self.until, self._rests_until = False, until, until
+
+    def end_rest(self) -> None:
+        """Send again at once where a rule has asked for the rest, and no outage keeps it longer."""
+        if self._ruled and self.until == self._rests_until:
+            self.until = self._rests_until = 0.0
 
     def probe(self) -> None:
         """Send one message at a time once the suspension ends: the site refuses us."""

@@ -211,7 +211,7 @@ def machines_joined(
         return None, None
 
     def facts_taken_away() -> None:
-        background(reread_facts(sync, parts.feeder, parts.limiters), "reading what is known of sites")
+        background(reread_facts(sync, parts.feeder, parts.limiters, parts.clocks), "reading what is known of sites")
 
     def flushed() -> Deferred[None]:
         background(sync.close(), "writing site facts")  # the next holder reads it

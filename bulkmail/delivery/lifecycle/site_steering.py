@@ -57,7 +57,7 @@ class SiteSteering:
     def forget(self, of: str, providers: Collection[str], who: str = "", reason: str = "") -> int:
         """Forget what was learnt; return how many facts. Raises UnknownName where nothing is known of it.
 
-        Who waits for a site that could not be used keeps their time.
+        A rest that a rule has asked for ends with it. Who waits for a site that could not be used keeps their time.
         """
         lanes = self._lanes(of, providers, known=lambda: bool(self._keys(of, providers, ())))
         count = 0
@@ -65,7 +65,8 @@ class SiteSteering:
             count += self._facts.forget_all(key)
         for lane in lanes:
             lane.quirks.look_up()
-        self._limiters.reset_forgotten()
+        self._limiters.reset_forgotten(self._clocks.now())
+        self._feeder.open_queues.source_lanes.end_rests(self._limiters.rests)
         for lane in lanes:
             lane.wake()
         self._told(f"{count} facts of {of} are forgotten", who, of, providers, reason)

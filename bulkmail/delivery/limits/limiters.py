@@ -320,8 +320,11 @@ class Limiters:
         key = source.key(ip)
         return self._addresses.get(key) or self._make(self._addresses, key, "", now, address_key(ip))
 
-    def reset_forgotten(self) -> None:
-        """Use the whole limit again where nothing else is remembered any more: an operator had it forgotten."""
+    def reset_forgotten(self, now: float) -> None:
+        """Use the whole limit again where nothing else is remembered any more: an operator had it forgotten.
+
+        A rest that a rule has asked for is over then too.
+        """
         for key, shared in self._sites.items():
             factors = self._factors_of(key)
             if factors == (1.0, 1.0) != shared.limiter.factors:
@@ -329,6 +332,8 @@ class Limiters:
                 shared.kept = shared.limiter.factors
             if shared.limiter.capped and not self._ruled_of(key).caps:
                 shared.limiter.lift()
+            if not self._ruled_of(key).rest:
+                shared.limiter.lift(caps=False, rest_ends=now)
 
     def tidy(self, now: float) -> None:
         """Report factors that have changed, forget unused limiters, wake whoever waits beside a free slot.

@@ -154,16 +154,26 @@ class SourceLanes:
         A source alone keeps what it holds: nobody could take it.
         """
         if self._sources.several:
-            self._rest(source, until, why, lambda site: limit_key(site.key, site.provider) == key)
+            for lane in list(self.lanes.values()):
+                if lane.source == source and limit_key(lane.site.key, lane.site.provider) == key:
+                    self._rest(lane, until, why, ruled=True)
+
+    def end_rests(self, rests: Callable[[Site, Source], bool]) -> None:
+        """End the rests of lanes (`rest`) that no rule asks for any more: an operator had it forgotten."""
+        for lane in self.lanes.values():
+            if not rests(lane.site, lane.source):
+                lane.suspension.end_rest()
 
     def _source_rests(self, source: Source, until: float, why: str) -> None:
-        self._rest(source, until, why, lambda _: True)
-
-    def _rest(self, source: Source, until: float, why: str, of: Callable[[Site], bool]) -> None:
         for lane in list(self.lanes.values()):
-            if lane.source == source and not lane.suspended and of(lane.site):
-                lane.suspension.rest(until, why)
-                lane.backlog.give_ready_back()
+            if lane.source == source:
+                self._rest(lane, until, why)
+
+    @staticmethod
+    def _rest(lane: Lane, until: float, why: str, *, ruled: bool = False) -> None:
+        if not lane.suspended:
+            lane.suspension.rest(until, why, ruled=ruled)
+            lane.backlog.give_ready_back()
 
     # whose turn it is
 

@@ -564,7 +564,11 @@ def test_facts_that_an_operator_had_forgotten_are_used_no_more(world):
     sync.look()
     one.run(1.0)
     assert not lane.quirks.chunks
+    one.limiters.of_site(lane.site.key, "", one.clock.seconds()).limiter.rest(one.clock.seconds() + 600.0)
     one.store.remember([], [(lane.site.key, "chunking")])
-    Deferred.fromCoroutine(reread_facts(sync, one.feeder, one.limiters))
+    Deferred.fromCoroutine(reread_facts(sync, one.feeder, one.limiters, one.clocks))
     one.run(1.0)
     assert lane.quirks.chunks
+    (limiter,) = one.limiters.limiters(lane.site.key)
+    now = one.clock.seconds()
+    assert limiter.peek(now) <= now, "and a rest of which nothing is known any more is over"

@@ -319,7 +319,7 @@ def test_paces_that_are_remembered_no_more_are_forgotten():
     )
     a, b = (made.of_site(key, "", 0.0) for key in "ab")
     del known["b"]
-    made.reset_forgotten()
+    made.reset_forgotten(0.0)
     assert (a.limiter.factors, b.limiter.factors) == ((0.5, 1.0), (1.0, 1.0))
     made.tidy(0.0)
     assert kept == [], "it is as it was remembered"
