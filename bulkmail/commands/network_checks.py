@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 
-from bulkmail.commands.checks import Check, of_findings
+from bulkmail.commands.checks import Check, Result, of_findings
 from bulkmail.commands.inbound_checks import inbound_checks
 from bulkmail.commands.sender import is_private
 from bulkmail.content import record_name
 from bulkmail.mail import OwnFault
-from bulkmail.net import Families, UnreachableError, greeting, source_address
+from bulkmail.net import Families, Proxy, UnreachableError, greeting, source_address
 from bulkmail.preflight import (
     address_findings,
     by_name,
@@ -24,12 +25,16 @@ from bulkmail.preflight import (
     not_qualified,
 )
 from bulkmail.routing import Lookup
-from bulkmail.settings import Settings
+from bulkmail.settings import Settings, Source
 
 WELL_KNOWN = ("gmail.com", "outlook.com", "gmx.net")
 """Domains whose mail servers are connected to."""
 _SLOW = 1.0  # seconds that a resolver may take for a name that it has in its cache
 _WITHIN = 10.0  # seconds to connect and be greeted
+_WITHIN_ALL = 60.0  # seconds for all sources
+_AT_ONCE = 10  # sources that are tried
+_OPEN_IT = "have the provider or firewall open it for this address, or take the source out"
+_SEE_TO_PROXY = "see to the proxy, or take the source out"
 
 
 async def network_checks(
@@ -58,8 +63,8 @@ async def network_checks(
         if settings.relay is None:
             made.append(_versions(families))
         if servers is not None:
-            made.append(await _port(settings, servers, lookup))
-            if settings.relay is None and families.is_routed(6) and 6 in families.usable():
+            made += await _ports(settings, servers, lookup)
+            if settings.relay is None and not settings.sources and families.is_routed(6) and 6 in families.usable():
                 made += await _port_over_six(settings, servers, lookup, only=families.mode == "v6")
         made += await inbound_checks(settings, hostname, lookup, connect=servers is not None)
     except OwnFault as fault:
@@ -130,6 +135,51 @@ async def _port_over_six(settings: Settings, servers: list[str], lookup: Lookup,
     return [Check(f"port {port}/6", "error" if only else "warning", words, remedy)] if tried else []
 
 
+async def _ports(settings: Settings, servers: list[str], lookup: Lookup) -> list[Check]:
+    """Return whether mail servers can be reached: from each source, where mail is sent from sources."""
+    if settings.relay is not None or not settings.sources:
+        return [await _port(settings, servers, lookup)]
+    port, hosts = settings.smtp.port, servers or await _well_known(lookup)
+    places = {
+        version: [await _place(host, port, lookup, kind) for host in hosts] for version, kind in ((4, "A"), (6, "AAAA"))
+    }
+    free = asyncio.Semaphore(_AT_ONCE)
+    asked = [asyncio.ensure_future(_out_of(source, places, free)) for source in settings.sources]
+    _, late = await asyncio.wait(asked, timeout=_WITHIN_ALL)
+    for one in late:
+        one.cancel()
+    await asyncio.gather(*late, return_exceptions=True)
+    made = []
+    for source, answer in zip(settings.sources, asked, strict=True):
+        if answer not in late:
+            result, words = answer.result()
+        else:
+            result, words = "unknown", f"it was not its turn, or it had no answer, within {_WITHIN_ALL:g} s"
+        through = f" through {source.proxy}" if source.proxy else ""
+        remedy = "" if result != "error" else _SEE_TO_PROXY if source.proxy else _OPEN_IT
+        made.append(Check(f"port {port}", result, f"source {source.name} ({source.address}{through}): {words}", remedy))
+    return made
+
+
+async def _out_of(
+    source: Source, places: Mapping[int, list[tuple[str, int, list[str]]]], free: asyncio.Semaphore
+) -> tuple[Result, str]:
+    """Return whether a mail server can be reached from a source, one after the other until one can, and how it went."""
+    version, tried = ip_address(source.address).version, []
+    proxy = None if source.proxy is None else Proxy.of(source.proxy)
+    async with free:
+        for host, port, ips in places[version]:
+            fitting = [ip for ip in ips if ip_address(ip).version == version]
+            if fitting:
+                reached, words = await _greeted(host, fitting[0], port, source_ip=source.address, proxy=proxy)
+                if reached:
+                    return "ok", words
+                tried.append(words)
+    if not tried:
+        return "unknown", f"no mail server was found that has an IPv{version} address"
+    return "error", f"no mail server can be reached: {'; '.join(tried)}"
+
+
 async def _port(settings: Settings, servers: list[str], lookup: Lookup) -> Check:
     """Return whether mail servers can be reached: one that can is enough."""
     relay = settings.relay
@@ -178,9 +228,11 @@ async def _place(server: str, port: int, lookup: Lookup, kind: str) -> tuple[str
     return host, port, [host] if numeric else list((await lookup.ask(host, kind)).records)
 
 
-async def _greeted(host: str, ip: str, port: int, *, silent: bool) -> tuple[bool, str]:
+async def _greeted(
+    host: str, ip: str, port: int, *, silent: bool = False, source_ip: str = "", proxy: Proxy | None = None
+) -> tuple[bool, str]:
     try:
-        said = await greeting(ip, port, _WITHIN, silent=silent)
+        said = await greeting(ip, port, _WITHIN, silent=silent, source_ip=source_ip, proxy=proxy)
     except UnreachableError as error:
         return False, f"{host} ({ip} port {port}): {error}"
     return True, f"{host} ({ip} port {port}) answers" + (f": {said[:80]}" if said else "")

@@ -23,7 +23,7 @@ from bulkmail.smtp import Closed
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _PROXY_COMMAND = 0x21  # version 2, PROXY
-_GREETING = b"\x05\x01\x00"  # SOCKS 5, one method: no authentication
+SOCKS_GREETING = b"\x05\x01\x00"  # SOCKS 5, one method: no authentication
 _UNREACHED = {
     1: "general failure",
     3: "network unreachable",
@@ -126,7 +126,7 @@ class _Through(Protocol):
             transport.write(header(self._connection.peer.source_ip, *self._target))
             self._hand_over(b"")
         else:
-            transport.write(_GREETING)
+            transport.write(SOCKS_GREETING)
 
     def dataReceived(self, data: bytes) -> None:
         transport: Any = self.transport

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 
@@ -21,7 +22,7 @@ class Listener:
     """A mail server on loopback that greets and listens to one line."""
 
     def __init__(self):
-        self.heard = []
+        self.heard, self.peers = [], []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -30,9 +31,10 @@ class Listener:
     def _serve(self):
         while True:
             try:
-                one, _ = self._server.accept()
+                one, peer = self._server.accept()
             except OSError:
                 return
+            self.peers.append(peer[0])
             with one:
                 one.sendall(b"220 mx.test ESMTP\r\n")
                 self.heard.append(one.recv(100))
@@ -135,6 +137,35 @@ def test_port_25_is_tried_over_ipv6_too(examined, listener):
 def test_a_machine_that_lacks_what_the_settings_insist_on(examined):
     made = examined(None, more="routing: {ip: v6}\n")
     assert (made["ip"].result, "has no IPv6 address" in made["ip"].message) == ("error", True)
+
+
+def test_each_source_is_tried_and_the_one_that_cannot_get_out_is_named(examined, listener):
+    gone = "{name: gone, address: 192.0.2.77}"
+    proxied = "{name: far, address: 192.0.2.78, proxy: 'socks5://127.0.0.1:1'}"
+    six = "{name: six, address: '2001:db8::7'}"
+    more = f"sources: [{{name: here, address: 127.0.0.2}}, {gone}, {proxied}, {six}]\nsmtp: {{port: {listener.port}}}\n"
+    tried = [one for one in examined.checks(["127.0.0.1"], more=more) if one.name == f"port {listener.port}"]
+    assert [one.result for one in tried] == ["ok", "error", "error", "unknown"]
+    here, there, far, over_six = (one.message for one in tried)
+    assert here.startswith(f"source here (127.0.0.2): 127.0.0.1 (127.0.0.1 port {listener.port}) answers: 220 mx.test")
+    assert listener.peers == ["127.0.0.2"], "it was connected to from the source, and by no other"
+    assert there.startswith("source gone (192.0.2.77): no mail server can be reached: 127.0.0.1 (127.0.0.1 port ")
+    assert far.startswith("source far (192.0.2.78 through socks5://127.0.0.1:1): no mail server can be reached: ")
+    assert "the proxy socks5://127.0.0.1:1 cannot be connected to: " in far
+    assert tried[2].remedy == "see to the proxy, or take the source out"
+    assert over_six == "source six (2001:db8::7): no mail server was found that has an IPv6 address"
+
+
+def test_sources_that_have_no_answer_in_time_are_not_known(examined, monkeypatch):
+    async def never(*_, **__):
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(module, "greeting", never)
+    monkeypatch.setattr(module, "_WITHIN_ALL", 0.0)
+    more = "sources: [{name: here, address: 127.0.0.2}]\n"
+    (tried,) = [one for one in examined.checks(["127.0.0.1"], more=more) if one.name == "port 25"]
+    assert (tried.result, tried.remedy) == ("unknown", "")
+    assert tried.message.endswith("it was not its turn, or it had no answer, within 0 s")
 
 
 def test_with_a_relay_the_relay_is_connected_to(examined, listener):
