@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bulkmail.report import Place, reported_best
-from bulkmail.spool import Reading
+from bulkmail.spool import CampaignRow, Reading
 
 _REPORT = "report"
 
@@ -16,7 +16,16 @@ def best(reader: Reading, name: str) -> dict[str, Any] | None:
     It is read from summary.json; where its folder is not on this machine nothing is known.
     """
     campaign = reader.campaign(name)
-    if campaign is None:
-        return None
-    found = reported_best(Place(campaign.folder, _REPORT), name)
-    return {"campaign": name, **found}
+    return None if campaign is None else _reported(campaign)
+
+
+def bests(reader: Reading, ended: int | None) -> list[dict[str, Any]]:
+    """Return it for all campaigns, the oldest first; of those that have ended for the newest ``ended``.
+
+    Raises OwnFault.
+    """
+    return [_reported(campaign) for campaign in reader.campaigns(ended)]
+
+
+def _reported(campaign: CampaignRow) -> dict[str, Any]:
+    return {"campaign": campaign.name, **reported_best(Place(campaign.folder, _REPORT), campaign.name)}

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import DeferredLock
 
-from bulkmail.control.best import best
+from bulkmail.control.best import best, bests
 from bulkmail.control.by_domain import ByDomain
 from bulkmail.control.by_status import ROWS, rows_by_status
 from bulkmail.control.http import Call
@@ -62,8 +62,13 @@ def campaign_answers(
         name = call.path["name"]
         return await read(lambda reader: _known(reader, name, best(reader, name)))
 
+    async def of_bests(call: Call) -> Any:
+        ended = call.query.get("ended")
+        return await read(lambda reader: bests(reader, None if ended is None else int(ended)))
+
     return {
         "best": of_best,
+        "bests": of_bests,
         "variants": of_variants,
         "recent": of_recent,
         "over_time": of_time,

@@ -177,6 +177,14 @@ OPERATIONS = (
         BestAnswer,
     ),
     Operation(
+        "bests",
+        "GET",
+        "/best",
+        "The minute and the hour of each campaign in which the most messages were accepted, the oldest campaign first",
+        list[BestAnswer],
+        optional={"ended": "of the campaigns that have ended only so many, the newest"},
+    ),
+    Operation(
         "variants",
         "GET",
         "/campaigns/{name}/variants",

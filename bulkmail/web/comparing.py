@@ -18,9 +18,9 @@ _LATE = ("returned", "complained", "unsubscribed")
 
 
 def record(told: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a line of the list of campaigns that have ended. ``best``: its best minute and hour."""
+    """Return a line of the list of campaigns that have ended. ``best``: its best minute and hour, if they are known."""
     took = length(took) if (took := _took(told)) else ""
-    return {**campaign_line(told), **_shares(told), "took": took, "best": {span: best[span] for span in _SPANS}}
+    return {**campaign_line(told), **_shares(told), "took": took, "best": {span: best.get(span) for span in _SPANS}}
 
 
 def side(told: Mapping[str, Any], recent: Mapping[str, Any], best: Mapping[str, Any]) -> dict[str, Any]:

@@ -292,15 +292,13 @@ class Showing:
     async def _records(self, _wanted: Wanted) -> Sheet:
         found = await self._ask("campaigns", query={"ended": str(_MOST_RECORDS)})
         over = [one for one in reversed(found) if tone(one["situation"]["word"]) == "over"]
-        return Sheet("records", {"records": [record(one, await self._best(one["campaign"])) for one in over]})
-
-    async def _best(self, name: str) -> Any:
-        return await self._ask("best", {"name": name})
+        bests = {one["campaign"]: one for one in await self._ask("bests", query={"ended": str(_MOST_RECORDS)})}
+        return Sheet("records", {"records": [record(one, bests.get(one["campaign"], {})) for one in over]})
 
     async def _compare(self, wanted: Wanted) -> Sheet:
         names = list(dict.fromkeys(wanted.query.values()))[:_MOST_SIDES]
         sides = []
         for name in names:
             told, recent = await self._ask("campaign", {"name": name}), await self._ask("recent", {"name": name})
-            sides.append(side(told, recent, await self._best(name)))
+            sides.append(side(told, recent, await self._ask("best", {"name": name})))
         return Sheet("compare", {"sides": sides, "table": side_by_side(sides)})

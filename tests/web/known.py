@@ -229,6 +229,8 @@ class Api:
             return {**RECENT, "campaign": path["name"]}
         if name == "best":
             return {**BEST, "campaign": path["name"]}
+        if name == "bests":
+            return [{**BEST, "campaign": one["campaign"]} for one in self.campaigns]
         if name == "variants":
             return {**VARIANTS, "campaign": path["name"]}
         if name in ("rows", "rows_of"):
