@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from bulkmail.campaign import load_campaign, snapshot, survey
@@ -120,3 +122,11 @@ def server():
 def codes(found):
     """(severity, code) of each finding, without notes."""
     return [(one.severity.value, one.code) for one in found.findings if one.severity != "note"]
+
+
+@pytest.fixture
+def umask_077():
+    """The umask that twistd sets; the process of the tests has its own again afterwards."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from bulkmail.files import Folder
 from bulkmail.preflight import Finding, Severity, write_problems
 
@@ -9,8 +11,8 @@ ERROR = Finding(Severity.ERROR, "leftover", "html", "`*|X|*` stands there", "wri
 WARNING = Finding(Severity.WARNING, "w", "subject", "it is long")
 
 
+@pytest.mark.usefixtures("umask_077")
 def test_it_is_there_only_while_something_is_wrong(tmp_path):
-    os.umask(0o077)
     folder = Folder.open(str(tmp_path))
     write_problems(folder, "spring", [WARNING])
     assert os.listdir(tmp_path) == []

@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import os
 
+import pytest
+
 from bulkmail.files import Folder
 from bulkmail.preflight import row_lines as module
 from bulkmail.preflight.kinds import warning
@@ -16,9 +18,9 @@ def written(path):
         return list(csv.reader(file))
 
 
+@pytest.mark.usefixtures("umask_077")
 def test_a_line_for_each_row_and_nothing_that_a_spreadsheet_runs(tmp_path):
     (tmp_path / "check.csv").write_text("older")
-    os.umask(0o077)
     lines = RowLines(Folder.open(str(tmp_path)))
     lines.add(KIND, [(3, "=ann@gmial.com"), (9, "bob@gmial.com")])
     assert (tmp_path / "check.csv").read_text() == "older"
