@@ -29,7 +29,7 @@ Entry = tuple[Item, Deferred[None] | None]
 
 FLUSH_ROWS = 500
 FLUSH_AFTER = 0.25
-RETRY_AFTER = 5.0
+RETRY_AFTER = 4.5  # seconds; sending goes on after 5, and what it claims is refused while these are not stored
 _MOST_ROWS = 2000  # in one transaction, after an outage
 
 

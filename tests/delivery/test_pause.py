@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.delivery.pause import RelayPause
+from bulkmail.mail import OwnFault
 
 
 @pytest.fixture
@@ -109,3 +110,20 @@ def test_what_waits_for_the_relay_of_a_route_waits_alone(one, monkeypatch):
     assert pause.uncharged.since(0) == pytest.approx(12.0)
     pause.server_answered()
     assert (pause.fault, one.pause.fault) == ("", "disk full")
+
+
+def test_a_fault_of_the_disk_that_is_over_pauses_once(world):
+    """The outcomes are stored before sending goes on: else its first claim would meet the old fault."""
+    one = world()
+    told, own_fault = [], one.pause.own_fault
+    one.pause.own_fault = lambda text: (told.append(one.clock.seconds()), own_fault(text))
+    run = one.campaign({"a.example": 300})
+    one.farm.obliging()
+    one.start()
+    one.until(lambda: one.farm.sent, 10)
+    one.disk.fault = OwnFault("the disk is full")
+    one.until(lambda: one.spool.fault, 10)
+    one.run(1.0)
+    one.disk.fault, one.disk.delay = None, 0.2
+    one.until(lambda: run.complete, 60)
+    assert max(told) - min(told) < 5.0
