@@ -150,8 +150,8 @@ def test_beside_a_slow_and_an_endless_template_another_is_sent_as_fast_as_alone(
     root = world.folder / "campaigns"
     root.mkdir()
     endless = [f"p{n}@d{n % 20}.test" for n in range(64)]
-    slow = [f"s{n}@d{n % 20}.test" for n in range(1000)]  # they keep a process for five minutes
-    points = [f"compose={one}:sleep=300" for one in endless] + [f"compose={one}:sleep=0.3" for one in slow]
+    slow = [f"s{n}@d{n % 20}.test" for n in range(1000)]  # they keep two processes for eight minutes
+    points = [f"compose={one}:sleep=300" for one in endless] + [f"compose={one}:sleep=1" for one in slow]
     running = world.failing(";".join(points), "--watch", "campaigns")
 
     def seconds(name: str) -> float:
