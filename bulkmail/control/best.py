@@ -7,8 +7,6 @@ from typing import Any
 from bulkmail.report import Place, reported_best
 from bulkmail.spool import CampaignRow, Reading
 
-_REPORT = "report"
-
 
 def best(reader: Reading, name: str) -> dict[str, Any] | None:
     """Return it as `campaign_models.BestAnswer` has it; None where there is no such campaign. Raises OwnFault.
@@ -28,4 +26,4 @@ def bests(reader: Reading, ended: int | None) -> list[dict[str, Any]]:
 
 
 def _reported(campaign: CampaignRow) -> dict[str, Any]:
-    return {"campaign": campaign.name, **reported_best(Place(campaign.folder, _REPORT), campaign.name)}
+    return {"campaign": campaign.name, **reported_best(Place(campaign.folder), campaign.name)}

@@ -8,8 +8,6 @@ from bulkmail.mail import REST, Status, clicks_by_variant
 from bulkmail.report import Place, reported_variants
 from bulkmail.spool import Reading
 
-_REPORT = "report"
-
 
 def variants(reader: Reading, name: str) -> dict[str, Any] | None:
     """Return it as `campaign_models.VariantsAnswer` has it; None where there is no such campaign. Raises OwnFault.
@@ -20,7 +18,7 @@ def variants(reader: Reading, name: str) -> dict[str, Any] | None:
     campaign = reader.campaign(name)
     if campaign is None:
         return None
-    told = reported_variants(Place(campaign.folder, _REPORT), name)
+    told = reported_variants(Place(campaign.folder), name)
     links = reader.clicks(campaign.id) if told.counts else []
     clicks = clicks_by_variant(links)
     return {

@@ -38,7 +38,7 @@ class Place:
     The campaign's folder is opened when it is first needed, and then kept; ``known`` is what it must be.
     """
 
-    def __init__(self, campaign: str, name: str, known: FileId | None = None) -> None:
+    def __init__(self, campaign: str, name: str = "report", known: FileId | None = None) -> None:
         self.path = os.path.join(campaign, name)
         self._campaign = campaign
         self._name = name

@@ -192,7 +192,7 @@ class AtRest:
         """
         spool, wall = self._spool, self._clocks.wall
         run = await run_of(self._spool, row)
-        folder = Place(row.folder, "report", None if prepared is None else prepared.campaign.opened.id)
+        folder = Place(row.folder, known=None if prepared is None else prepared.campaign.opened.id)
         files = [(name, columns) for _, name, columns in await spool.input_files(row.id)]
         self._reporting.open(run, folder, files, sender_domain(run.content["from"]), row.report_position)
         if prepared is not None:
