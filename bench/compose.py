@@ -33,7 +33,7 @@ class Child:
     """A worker process, as the service starts them; the kernel counts its CPU time."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "bulkmail.workers.child", WORKER]
+        command = [sys.executable, "-m", "bulkmail.workers.child", WORKER, str(os.getpid())]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd=lab.ROOT)
         fcntl.fcntl(self.process.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)  # as bulkmail.workers.answers
         self._frames = Frames()
@@ -46,7 +46,9 @@ class Child:
         for job in islice(waiting, _AHEAD):
             self._send(job)
         while done < len(jobs):
-            for _number, good, answer in self._frames.feed(os.read(self.process.stdout.fileno(), 1 << 20)):
+            data = os.read(self.process.stdout.fileno(), 1 << 20)
+            assert data, "the worker has ended: what it said stands above"
+            for _number, good, answer in self._frames.feed(data):
                 assert good, answer
                 done += 1
                 for job in islice(waiting, 1):
