@@ -54,9 +54,7 @@ def public_addresses(settings: Settings, given: Sequence[str], pool: str | None 
     if settings.relay is not None:
         return []
     if settings.sources:
-        named = settings.pools.get(pool or "", [source.name for source in settings.sources])
-        own = [source.address for source in settings.sources if source.name in named]
-        return [ip for ip in own if not is_private(ip)]
+        return [one.address for one in settings.sources_of(pool) if not is_private(one.address)]
     families = Families(settings.routing.ip, (), time.monotonic, source_address=source_address)
     versions = sorted(families.usable(), key=lambda version: version != families.preferred)
     own = [families.public_source(version) for version in versions]

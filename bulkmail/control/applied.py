@@ -81,9 +81,7 @@ class Applied:
         """The sources that it is sent to from: those of its route, else all; none for a relay."""
         if self.relay:
             return []
-        pool = self._spoken("sources") if self._number("sources") is not None else ""
-        names = self._settings.pools.get(pool)
-        return [one for one in self._settings.sources if names is None or one.name in names]
+        return self._settings.sources_of(self._spoken("sources") if self._number("sources") is not None else None)
 
     @property
     def _relay_path(self) -> tuple[str | int, ...]:

@@ -218,10 +218,9 @@ _SYSTEM = _Senders("", 1, ())  # it chooses the address
 
 
 def _senders(settings: Settings, pool: str) -> _Senders:
-    names = settings.pools.get(pool) or [one.name for one in settings.sources]
-    warming = warmup_plans(settings.sources)
-    warm = [name for name in names if name not in warming]
-    return _Senders(pool, len(warm or names) or 1, () if warm else tuple(names))
+    sources = settings.sources_of(pool)
+    warm = [one for one in sources if one.warmup is None]
+    return _Senders(pool, len(warm or sources) or 1, () if warm else tuple(one.name for one in sources))
 
 
 def demands(

@@ -19,7 +19,7 @@ from bulkmail.settings.public import Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
 from bulkmail.settings.routes import Route, check_routes, never_used
 from bulkmail.settings.rules import Judgement, ShapingRule, check_classification, check_providers, check_rules
-from bulkmail.settings.sources import Pools, Sources, check_families, check_pools
+from bulkmail.settings.sources import Pools, Source, Sources, check_families, check_pools
 from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import (
     KEY_BYTES,
@@ -364,6 +364,11 @@ class Settings(Section):
         if dsn == "auto":
             return "" if self.inbound is None else "FAILURE"
         return "" if dsn == "none" else dsn.upper()
+
+    def sources_of(self, pool: str | None) -> list[Source]:
+        """Return the sources of a pool, as the settings order them; all of them where ``pool`` names none."""
+        names = self.pools.get(pool or "")
+        return [one for one in self.sources if names is None or one.name in names]
 
     @property
     def shared(self) -> bool:
