@@ -31,13 +31,16 @@ def run(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
     if given.site and not settings.shared:  # the machines of a shared spool are notified by it
         with contextlib.suppress(NotRunningError):
-            done = Client(settings.place).post("sites", "forget", of=given.site)
-            say(f"{done['count']} facts are forgotten")
+            _told(Client(settings.place).post("sites", "forget", of=given.site)["count"])
             return DONE
     count = forget_sites(settings.spool, None if given.all else given.site)
     if not count and not given.all:
         raise BulkmailError(
             f"{public(settings.spool)} remembers nothing of {given.site!r}; see `bulkmail status --sites`"
         )
-    say(f"{count} facts are forgotten")
+    _told(count)
     return DONE
+
+
+def _told(count: int) -> None:
+    say(f"{count} {'fact is' if count == 1 else 'facts are'} forgotten")

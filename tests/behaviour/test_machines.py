@@ -431,7 +431,7 @@ def test_what_is_known_of_a_site_is_known_to_whoever_sends_to_it_until_it_is_for
     slow = [message for message in world.server.received() if message["ip"] == "127.0.1.1"]
     assert len(slow) < 100, "a twentieth of 100/s"
     assert key in world.bulkmail("status", "--sites", "--settings", str(two)).out
-    assert world.bulkmail("forget", "mx0.test", "--settings", str(two)).out == "1 facts are forgotten\n"
+    assert world.bulkmail("forget", "mx0.test", "--settings", str(two)).out == "1 fact is forgotten\n"
     forgotten = time.time()
     finished = owner.wait()
     assert finished.status == 0, finished.said[-3000:]
