@@ -169,8 +169,6 @@ class Spool:
 
     def claim(self, queue_id: int, limit: int) -> Deferred[list[Claimed]]:
         """Claim up to ``limit`` rows of a queue; fires with them when the claim is durable. Fails with OwnFault."""
-        if self.fault is not None:
-            return fail(self.fault)
         if self._closed:
             return fail(OwnFault("the spool is closed"))
         answer: Deferred[list[Claimed]] = Deferred()
@@ -236,13 +234,19 @@ class Spool:
         if not asked:
             self._claiming = False
             return
-        limits: dict[int, int] = {}
-        for queue_id, limit, _ in asked:
-            limits[queue_id] = limits.get(queue_id, 0) + limit
-        work = self._writer.call(partial(self._store.claim, list(limits.items()), self._clock()))
+        kept = self._outcomes.fault is not None
+        work = self._outcomes.tried().addCallback(lambda _: self._claimed(asked)) if kept else self._claimed(asked)
         work.addCallbacks(_hand_out, _turn_down, callbackArgs=(asked,), errbackArgs=(asked,))
         work.addErrback(lambda failure: _log.failure("handing out claimed rows failed", failure))
         work.addCallback(lambda _: self._claim())
+
+    def _claimed(self, asked: Sequence[Asked]) -> Deferred[dict[int, list[Claimed]]]:
+        if self.fault is not None:
+            return fail(self.fault)
+        limits: dict[int, int] = {}
+        for queue_id, limit, _ in asked:
+            limits[queue_id] = limits.get(queue_id, 0) + limit
+        return self._writer.call(partial(self._store.claim, list(limits.items()), self._clock()))
 
 
 def _hand_out(got: dict[int, list[Claimed]], asked: Sequence[Asked]) -> None:

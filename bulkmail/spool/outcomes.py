@@ -1,8 +1,8 @@
 """Outcomes on their way into the store: gathered, written together, kept until they are written.
 
 They wait for 500 of their kind or a quarter of a second. When the store cannot take them (disk full, I/O error) they
-stay, in order, and are tried again every five seconds; their number is bounded by what is claimed, and while they
-cannot be written nothing more is claimed.
+stay, in order, and are tried again every five seconds, and before anything more is claimed (`tried`); their number is
+bounded by what is claimed, and while they cannot be written nothing more is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Entry = tuple[Item, Deferred[None] | None]
 
 FLUSH_ROWS = 500
 FLUSH_AFTER = 0.25
-RETRY_AFTER = 4.5  # seconds; sending goes on after 5, and what it claims is refused while these are not stored
+RETRY_AFTER = 5.0
 _MOST_ROWS = 2000  # in one transaction, after an outage
 
 
@@ -55,6 +55,7 @@ class Outcomes:
         self._flying = 0
         self._timer: Any = None
         self._idle: list[Deferred[None]] = []
+        self._trying: list[Deferred[None]] = []
 
     def __len__(self) -> int:
         return len(self._buffer) + self._flying
@@ -80,6 +81,13 @@ class Outcomes:
         """Write at once; fires when nothing is left to write."""
         done: Deferred[None] = Deferred()
         self._idle.append(done)
+        self._flush()
+        return done
+
+    def tried(self) -> Deferred[None]:
+        """Try at once to write what a fault has kept; fires behind that, whether it was written or not (`fault`)."""
+        done: Deferred[None] = Deferred()
+        self._trying.append(done)
         self._flush()
         return done
 
@@ -115,6 +123,7 @@ class Outcomes:
         batch = self._take()
         if not batch:
             self._tell_idle()
+            self._tell_tried()
             return
         self._flying = len(batch)
         work = self._writer.call(self._job(batch))
@@ -138,6 +147,7 @@ class Outcomes:
                 else:
                     done.callback(None)
         self._tell_idle()
+        self._tell_tried()
 
     def _not_settled(self, batch: list[Entry], failure: Failure) -> None:
         self._flying = 0
@@ -146,12 +156,18 @@ class Outcomes:
         self._stop_timer()
         self._timer = self._reactor.callLater(RETRY_AFTER, self._flush)
         self._set_fault(error if isinstance(error, OwnFault) else OwnFault(f"outcomes cannot be stored ({error})"))
+        self._tell_tried()
 
     def _tell_idle(self) -> None:
         if not self._buffer and not self._flying and self._idle:
             waiting, self._idle = self._idle, []
             for done in waiting:
                 done.callback(None)
+
+    def _tell_tried(self) -> None:
+        waiting, self._trying = self._trying, []
+        for done in waiting:
+            done.callback(None)
 
     def _stop_timer(self) -> None:
         if self._timer is not None and self._timer.active():

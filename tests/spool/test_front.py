@@ -128,6 +128,23 @@ def test_on_a_full_disk_claims_fail_and_outcomes_wait(world, reactor, kit):
     world.in_thread(lambda: kit.check_laws(world.spool._store))
 
 
+def test_a_claim_writes_what_a_fault_has_kept_before_it_takes_anything(world, reactor, kit):
+    identity = world.campaign([kit.row(n, f"d{n}.example") for n in range(1, 402)])
+    *queues, last = [queue for queue, _, _ in reactor.wait(world.spool.backlog(0, 401))]
+    answers = [world.spool.claim(queue, 1) for queue in queues]
+    rows = [row for answer in answers for row in reactor.wait(answer)]
+    world.in_thread(lambda: kit.fill_disk(world.spool._store))
+    kept = [world.spool.settle(kit.outcome(row, "deferred")) for row in rows]
+    world.spool.flushed()
+    while not world.faults:
+        reactor.pump()
+    world.in_thread(lambda: kit.free_disk(world.spool._store))
+    assert len(reactor.wait(world.spool.claim(last, 1))) == 1
+    assert all(one.called for one in kept)
+    assert world.faults[1:] == [None]
+    assert reactor.wait(world.spool.totals(identity)) == {("", "pending", ""): 1, ("", "deferred", ""): 400}
+
+
 def test_an_outcome_for_which_nobody_waits_is_stored_all_the_same(world, reactor, kit):
     identity = world.campaign([kit.row(1), kit.row(2)])
     [(queue, _, _)] = reactor.wait(world.spool.backlog(0, 10))
