@@ -37,6 +37,11 @@ PREAMBLE = {
 """What a script of completion needs beside it."""
 
 
+def add_provider(parser: argparse.ArgumentParser, words: str) -> None:
+    """Add the provider that a command is limited to, named as the service names providers; None without it."""
+    parser.add_argument("--provider", type=str.lower, metavar="P", help=words)
+
+
 def add_by(parser: argparse.ArgumentParser, does: str = "asks for it") -> None:
     """Add who ``does`` what the command is for; `who` reads it."""
     parser.add_argument("--by", metavar="WHO", default=None, help=f"who {does} (default: this user)")

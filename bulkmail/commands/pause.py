@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bulkmail.commands.asking import add_name, add_reason, steered, who
+from bulkmail.commands.asking import add_name, add_provider, add_reason, steered, who
 from bulkmail.commands.terminal import Commands
 from bulkmail.mail import check_name, read_duration
 from bulkmail.routing import provider_names
@@ -20,12 +20,7 @@ def add(commands: Commands) -> None:
         "pause", help="send nothing of a campaign until it is resumed; nothing is charged for it"
     )
     add_name(pause)
-    pause.add_argument(
-        "--provider",
-        type=str.lower,
-        metavar="P",
-        help="only what goes to this provider, such as google; other: to sites of none",
-    )
+    add_provider(pause, "only what goes to this provider, such as google; other: to sites of none")
     pause.add_argument("--for", metavar="TIME", dest="lasts", help="for so long, such as 2h; then it goes on by itself")
     add_reason(pause)
     pause.set_defaults(run=run, what="pause")

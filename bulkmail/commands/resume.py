@@ -7,7 +7,7 @@ import os
 import time
 
 from bulkmail.campaign import check_no_pause_file
-from bulkmail.commands.asking import add_by, add_name, steered, who
+from bulkmail.commands.asking import add_by, add_name, add_provider, steered, who
 from bulkmail.commands.terminal import Commands, add_json, add_settings
 from bulkmail.settings import load_settings
 from bulkmail.spool import lift_hold, named, open_reader
@@ -19,7 +19,7 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     resume = commands.add_parser("resume", help="end the pauses of a campaign, and what a rule has stopped")
     add_name(resume)
-    resume.add_argument("--provider", type=str.lower, metavar="P", help="only the pause at this provider")
+    add_provider(resume, "only the pause at this provider")
     add_by(resume)
     add_settings(resume)
     add_json(resume)

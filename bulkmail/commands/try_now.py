@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bulkmail.commands.asking import add_by, add_name, overview_at_rest, who
+from bulkmail.commands.asking import add_by, add_name, add_provider, overview_at_rest, who
 from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError, tried_answer, tried_words
 from bulkmail.exit_status import DONE
@@ -20,9 +20,7 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     trying = commands.add_parser("try-now", help="try the deferred recipients of a campaign at once")
     add_name(trying)
-    trying.add_argument(
-        "--provider", type=str.lower, metavar="P", default="", help="only those at this provider, such as google"
-    )
+    add_provider(trying, "only those at this provider, such as google")
     trying.add_argument(
         "--site", metavar="S", default="", help="only those with this domain, or last tried at this MX host"
     )
@@ -35,14 +33,14 @@ def add(commands: Commands) -> None:
 def run(given: argparse.Namespace) -> int:
     """Have the service try them, or make them due in the spool. Raises BulkmailError."""
     settings = load_settings(given.settings, os.getcwd())
-    order = {"provider": given.provider, "site": given.site.lower(), "who": who(given)}
+    order = {"provider": given.provider or "", "site": given.site.lower(), "who": who(given)}
     try:
         answer = Client(settings.place).post("campaigns", given.name, "try-now", **order)
     except NotRunningError:
         if given.provider:
             check_name("provider", given.provider, provider_names(settings))
         tried = try_now(settings.spool, given.name, now=time.time(), **order)
-        answer = tried_answer(overview_at_rest(settings, given.name), tried, given.provider)
+        answer = tried_answer(overview_at_rest(settings, given.name), tried, given.provider or "")
     if given.json:
         say_json(answer)
     else:
