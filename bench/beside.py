@@ -21,7 +21,7 @@ import _lab as lab
 from intake import BOUNCE, service
 
 TICK = 0.01
-CONNECTIONS = 20
+CONNECTIONS = 60  # each sends its next bounce behind the 250 to its last: 200 a second at up to 300 ms for a 250
 INBOUND = """\
 inbound:
   listen: ["127.0.0.1:{port}"]
