@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from random import Random
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -86,7 +87,7 @@ class Ledger:
         """Journal that a message comes back without an attempt: for a start after a kill its dot has not left."""
         if message.dotted:
             message.dotted = False
-            self._written(lambda: self._journal.free(message.claimed.id, message.claimed.attempts + 1))
+            self._written(self._journal.free, message.claimed.id, message.claimed.attempts + 1)
 
     def record(
         self, message: Message, outcome: Outcome, provider: str, began: float, since: float = 0.0
@@ -114,13 +115,12 @@ class Ledger:
 
     def _journal_reply(self, message: Message, settlement: Settlement) -> None:
         failpoint("before-reply")
-        packed = settlement.packed()
-        self._written(lambda: self._journal.reply(message.claimed.id, message.claimed.attempts + 1, packed))
+        self._written(self._journal.reply, message.claimed.id, message.claimed.attempts + 1, settlement.packed())
         failpoint("after-reply")
 
-    def _written(self, write: Callable[[], None]) -> None:
+    def _written(self, write: Callable[..., None], *words: Any) -> None:
         try:
-            write()
+            write(*words)
         except OwnFault as fault:
             # The outcome still goes to the store; only a crash before that would make it ambiguous.
             self._failed(str(fault))

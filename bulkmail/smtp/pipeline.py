@@ -131,11 +131,13 @@ class Pipeline:
     def take(self) -> bytes:
         """Take the bytes to be written now: all of them, but of large messages one piece."""
         out = self._out
+        if not out:
+            return b""
         if self._bodies:
             self.turn += 1
         if self._weight <= PIECE and not self._at:
             data = b"".join([data for data, _, _ in out])
-            self.asked += sum([asks for _, asks, _ in out])
+            self.asked = len(self.owed)
             out.clear()
             self._bodies = self._weight = 0
             return data

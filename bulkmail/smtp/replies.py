@@ -73,11 +73,10 @@ class ReplyReader:
                 return None
             self._at = end + 1
             line = buffer[at : end - 1] if end > at and buffer[end - 1] == 0x0D else buffer[at:end]
-            more = line[3:4] == b"-"
-            if not self._lines and not more:
+            if not self._lines and line[3:4] != b"-":
                 return _single(line) if len(line) <= _CACHED_LINE else _reply(line)
             self._append(line, end + 1 - at)
-            if not more:
+            if line[3:4] != b"-":
                 reply = Reply(int(self._code), tuple(self._texts))
                 self._forget()
                 return reply

@@ -95,14 +95,9 @@ def mail_command(transaction: Transaction, capabilities: Capabilities) -> str:
 
 def envelope(transaction: Transaction, capabilities: Capabilities) -> list[Command]:
     """Return ``MAIL FROM``, and ``RCPT TO`` for each recipient, with the parameters that are offered and asked for."""
-    asked = [""] * len(transaction.recipients)
-    if transaction.notify and capabilities.dsn:
-        notify = f" NOTIFY={transaction.notify} ORCPT="
-        asked = [notify + original_recipient(address) for address in transaction.recipients]
-    return [
-        (Slot.MAIL, 0, mail_command(transaction, capabilities)),
-        *[
-            (Slot.RCPT, n, f"RCPT TO:<{address}>{more}\r\n")
-            for n, (address, more) in enumerate(zip(transaction.recipients, asked, strict=True))
-        ],
-    ]
+    commands: list[Command] = [(Slot.MAIL, 0, mail_command(transaction, capabilities))]
+    notify = f" NOTIFY={transaction.notify} ORCPT=" if transaction.notify and capabilities.dsn else ""
+    for n, address in enumerate(transaction.recipients):
+        asked = notify + original_recipient(address) if notify else ""
+        commands.append((Slot.RCPT, n, f"RCPT TO:<{address}>{asked}\r\n"))
+    return commands

@@ -177,9 +177,10 @@ def may_pipeline(
 
     A message that came back untried is not risked again, and nothing stands behind the last message of a connection.
     """
-    if message.uncharged_tries or not (connection.chunking or quirks.follows) or full(connection, quirks.most, now):
+    chunking = connection.chunking
+    if message.uncharged_tries or not (chunking or quirks.follows) or full(connection, quirks.most, now):
         return False
-    return window.room(on_wire, message.size, chunking=connection.chunking)
+    return window.room(on_wire, message.size, chunking=chunking)
 
 
 def together(ready: deque[Message], most: int, domains: int, permitted: Callable[[], bool]) -> list[Message]:

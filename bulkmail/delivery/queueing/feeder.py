@@ -263,10 +263,9 @@ class Feeder:
     def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int, grant: Grant) -> None:
         queue.claiming = False
         self._claims -= 1
-        backlog = supply.lane.backlog
-        messages = [
-            Message(row, queue.domain, queue.run, backlog, canary=grant.canary, budget=grant.budget) for row in rows
-        ]
+        backlog, domain, run = supply.lane.backlog, queue.domain, queue.run
+        canary, budget = grant.canary, grant.budget
+        messages = [Message(row, domain, run, backlog, canary=canary, budget=budget) for row in rows]
         supply.claim_ended()
         backlog.hold(len(rows) - limit, queue.run)
         self._pacing.not_claimed(queue.run, limit - len(rows), grant)
