@@ -33,6 +33,10 @@ class Slowly:
             case ("sleep", seconds):
                 time.sleep(seconds)
                 return os.getpid()
+            case ("until", path):
+                while not os.path.exists(path):
+                    time.sleep(0.005)
+                return os.getpid()
             case ("pid",):
                 return os.getpid()
         raise LookupError(f"no such verb: {job[0]}")
