@@ -343,12 +343,8 @@ class Settings(Section):
             self._warnings = tuple(file.problem(where, words) for where, words in [*risky, *unused])
 
     @model_validator(mode="after")
-    def _routes_fit(self) -> Settings:
+    def _routes_and_sources(self) -> Settings:
         check_routes(self.routing.routes, [*SHIPPED_PROVIDERS.union(self.shaping.providers)], [*self.pools])
-        return self
-
-    @model_validator(mode="after")
-    def _sources(self) -> Settings:
         if self.sources and self.relay is not None:
             raise ErrorAt(
                 ("sources",), "does not go with `relay`: receivers see the relay's address; remove one of them"
