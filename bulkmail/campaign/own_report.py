@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bulkmail.mail import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, Status, unguarded
+from bulkmail.mail import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, Status, count_of, unguarded
 
 _ENOUGH = 8  # of the columns of recipients.csv: people leave some out, and no other list has so many of these names
 # as bulkmail.report.cells guards what stands within a cell
@@ -105,7 +105,7 @@ def notice(counts: Mapping[str, int]) -> str:
     unknown = counts.get(Status.UNKNOWN, 0)
     if not unknown:
         return ""
-    have = f"{unknown:,} rows are `unknown`" if unknown > 1 else "1 row is `unknown`"
+    have = f"{count_of(unknown, 'row is', 'rows are')} `unknown`"
     return f"{have} in this report: the message may have arrived there, and would then come a second time"
 
 

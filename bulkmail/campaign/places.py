@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from bulkmail.campaign.encoding import fingerprint, refuse
 from bulkmail.campaign.files import EarlierList
 from bulkmail.campaign.rows import Rows
+from bulkmail.mail import count_of
 
 _VERSION = 1
 
@@ -85,7 +86,7 @@ def prove(paths: Sequence[str], index: int, places: Sequence[Place], elsewhere: 
     if digest != place.sha256:
         raise refuse(
             path,
-            f"changed in the part already read ({place.rows:,} rows, {place.offset:,} bytes); restore it "
+            f"changed in the part already read ({count_of(place.rows, 'row')}, {place.offset:,} bytes); restore it "
             f"(rows may only be added at its end), or give the new list to a campaign of another name{elsewhere}",
         )
     if ahead and index + 1 < len(places):
@@ -150,5 +151,6 @@ def read_before(paths: Sequence[str], stored: Stored) -> Progress:
         last = basename(paths[-1]) if paths else "any"
         raise refuse(last, f"{len(before.places)} lists were read before and {len(paths)} are left; put them back")
     if before.rows != stored.rows:
-        raise refuse(paths[0], f"{stored.rows:,} rows are stored, but the reading position is row {before.rows:,}")
+        rows = count_of(stored.rows, "row is", "rows are")
+        raise refuse(paths[0], f"{rows} stored, but the reading position is row {before.rows:,}")
     return before

@@ -28,7 +28,7 @@ from bulkmail.campaign.keys import digest_of
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.names import ADDRESS_NAMES, DOMAIN_NAMES, plain_name
 from bulkmail.campaign.rows import Rows
-from bulkmail.mail import AddressError, Problem, Refused
+from bulkmail.mail import AddressError, Problem, Refused, count_of
 
 _WANTED = {"address": ADDRESS_NAMES, "domain": DOMAIN_NAMES}
 _LOW = Struct("<Q8x")
@@ -89,7 +89,7 @@ class Suppression:
                 else:
                     more += 1
         if more:
-            problems.append(Problem(path, 0, 0, f"{more:,} more lines are wrong"))
+            problems.append(Problem(path, 0, 0, f"{count_of(more, 'more line is', 'more lines are')} wrong"))
         if problems:
             raise Refused(problems)
         if self._count == before:

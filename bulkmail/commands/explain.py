@@ -22,7 +22,7 @@ from bulkmail.control import (
     no_route,
 )
 from bulkmail.exit_status import DONE
-from bulkmail.mail import Refused
+from bulkmail.mail import Refused, count_of
 from bulkmail.preflight import Resolving, families_of
 from bulkmail.routing import (
     ENFORCED,
@@ -133,7 +133,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     until = f", until {found['until']}" if found["until"] else ""
     lines += [f"binds     {found['binds']}{since}{until}"]
     if found["ceiling"] is not None:
-        lines += [f"at most   {found['ceiling']:,} messages an hour by the limits"]
+        lines += [f"at most   {count_of(found['ceiling'], 'message')} an hour by the limits"]
     width = max((len(one["limit"]) for one in found["limits"]), default=0)
     lines += ["", "limits"]
     lines += [f"  {one['limit']:<{width}}  {one['value'] or '-'}  ({one['from']})" for one in found["limits"]]

@@ -9,7 +9,7 @@ import os
 from bulkmail.commands.terminal import Commands, add_settings, say
 from bulkmail.control import Client, NotRunningError
 from bulkmail.exit_status import DONE
-from bulkmail.mail import BulkmailError
+from bulkmail.mail import BulkmailError, count_of
 from bulkmail.settings import load_settings
 from bulkmail.spool import forget_sites, public
 
@@ -43,4 +43,4 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _told(count: int) -> None:
-    say(f"{count} {'fact is' if count == 1 else 'facts are'} forgotten")
+    say(f"{count_of(count, 'fact is', 'facts are')} forgotten")

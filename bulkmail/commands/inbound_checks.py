@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bulkmail.commands.checks import Check, of_findings
 from bulkmail.commands.sender import with_lookup
 from bulkmail.machine import own_name
-from bulkmail.mail import BOUNCES, TOKEN_SIZE, OwnFault, own_address
+from bulkmail.mail import BOUNCES, TOKEN_SIZE, OwnFault, count_of, own_address
 from bulkmail.net import Intake, UnreachableError, WebPage, intake, web_page
 from bulkmail.preflight import Finding, Severity, inbound_findings
 from bulkmail.routing import Lookup
@@ -113,15 +113,15 @@ def _certificate(where: str, found: Intake, now: float) -> list[Check]:
         return [Check("inbound", "warning", f"{where} offers no TLS, and reports come in clear", remedy)]
     days = (found.expires - now) / 86_400
     if days <= 0:
-        words = f"the certificate of {where} has expired {-days:,.0f} days ago"
+        words = f"the certificate of {where} has expired {count_of(round(-days), 'day')} ago"
         return [Check("inbound", "error", words, "renew it; the service reads it again by itself")]
     if found.certificate:
         words = f"the certificate of {where} is not valid for its name ({found.certificate}); most servers do not mind"
         return [Check("inbound", "warning", words, "get one from an authority that is known")]
     if found.expires - now < _SOON:
-        words = f"the certificate of {where} expires in {days:,.0f} days"
+        words = f"the certificate of {where} expires in {count_of(round(days), 'day')}"
         return [Check("inbound", "warning", words, "renew it; the service reads it again by itself")]
-    return [Check("inbound", "ok", f"the certificate of {where} is valid for {days:,.0f} days")]
+    return [Check("inbound", "ok", f"the certificate of {where} is valid for {count_of(round(days), 'day')}")]
 
 
 def ways_back_findings(content: Mapping[str, Any], settings: Settings) -> list[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 from bulkmail.campaign import attempts_in
 from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json, utc
 from bulkmail.exit_status import DONE
-from bulkmail.mail import format_duration
+from bulkmail.mail import count_of, format_duration
 from bulkmail.routing import RELAY
 from bulkmail.settings import load_settings
 from bulkmail.shaping import SHIPPED_RULES, RuleBook, RuleCounter, own_rules, provider_of, provider_table
@@ -80,5 +80,6 @@ def _try(given: argparse.Namespace) -> int:
         say(f"    line {row['line']}: {row['reply'][:160]}")
     for name, count in matched.most_common():
         say(f"{count:>8}  {name}")
-    say(f"{refused} refusals; {sum(matched.values())} matched a rule, which acted {len(acted)} times")
+    acts = count_of(len(acted), "time")
+    say(f"{count_of(refused, 'refusal')}; {sum(matched.values()):,} matched a rule, which acted {acts}")
     return DONE

@@ -15,7 +15,7 @@ from bulkmail.commands.sender import add_addresses, facts_of, sender_findings
 from bulkmail.commands.terminal import TWISTD, Commands, add_json, add_settings, progress, say, say_json, tell, utc
 from bulkmail.delivery import Prepared, look_ahead, prepare, with_copies
 from bulkmail.exit_status import DONE, REFUSED, USAGE
-from bulkmail.mail import BulkmailError, format_duration
+from bulkmail.mail import BulkmailError, count_of, format_duration
 from bulkmail.preflight import (
     Finding,
     RowCounts,
@@ -138,7 +138,7 @@ def _agreed(departure: _Departure) -> bool:
     if not sys.stdin.isatty():
         tell("not sent: this is not a terminal, so nobody can be asked; give --yes to send")
         return False
-    people = f"{_still(departure):,} {'person' if _still(departure) == 1 else 'people'}"
+    people = count_of(_still(departure), "person", "people")
     try:
         answer = input(f"Send {departure.campaign.name} to {people}? [y/N] ")
     except (EOFError, KeyboardInterrupt):
@@ -191,7 +191,7 @@ def _lines(departure: _Departure) -> list[str]:
 
 def _recipients(departure: _Departure) -> str:
     counts = departure.counts
-    people = "1 person" if counts.mailed == 1 else f"{counts.mailed:,} people"
+    people = count_of(counts.mailed, "person", "people")
     left_out = [
         f"{count:,} {what}"
         for count, what in (
@@ -199,9 +199,9 @@ def _recipients(departure: _Departure) -> str:
         )
         if count
     ]  # fmt: skip
-    rows = f" of {counts.total:,} rows" + (f" ({', '.join(left_out)})" if left_out else "")
+    rows = f" of {count_of(counts.total, 'row')}" + (f" ({', '.join(left_out)})" if left_out else "")
     most = ", ".join(f"{domain} {count:,}" for domain, count in counts.domains.most_common(_DOMAINS))
-    more = f" and {len(counts.domains) - _DOMAINS:,} more domains" if len(counts.domains) > _DOMAINS else ""
+    more = f" and {count_of(len(counts.domains) - _DOMAINS, 'more domain')}" if len(counts.domains) > _DOMAINS else ""
     return f"{people}{rows}" + (f"; at {most}{more}" if most else "")
 
 
@@ -249,7 +249,7 @@ def _duration(departure: _Departure) -> str:
     later = flow.begins is not None and flow.begins > now + 1
     begins = f"from {utc(flow.begins)} on, by its schedule; " if later and flow.begins is not None else ""
     if flow.left:
-        return f"{begins}{flow.left:,} people are not reached before the schedule ends"
+        return f"{begins}{count_of(flow.left, 'person is', 'people are')} not reached before the schedule ends"
     if flow.ends is None or not departure.counts.mailed:
         return f"{begins}no time"
     took = format_duration(max(1.0, float(round(flow.ends - (flow.begins or now)))))

@@ -8,6 +8,7 @@ import time
 
 from bulkmail.commands.terminal import Commands, add_settings, say, tell
 from bulkmail.exit_status import DONE
+from bulkmail.mail import count_of
 from bulkmail.settings import load_settings
 from bulkmail.spool import back_up_spool, copy_spool, has_password, public
 
@@ -29,7 +30,8 @@ def add(commands: Commands) -> None:
 def _back_up(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
     held = back_up_spool(settings.spool, given.target, time.time())
-    say(f"{given.target} holds the spool as it is now; in the copy {held} campaigns are paused, until you resume them")
+    paused = count_of(held, "campaign is", "campaigns are")
+    say(f"{given.target} holds the spool as it is now; in the copy {paused} paused, until resumed")
     return DONE
 
 
@@ -40,5 +42,5 @@ def _copy(given: argparse.Namespace) -> int:
             "out and keep it in ~/.pgpass (mode 600), or in the environment variable PGPASSWORD"
         )
     count = copy_spool(given.source, given.target, tell)
-    say(f"{count:,} recipients are in {public(given.target)} now; set `spool` to it")
+    say(f"{count_of(count, 'recipient is', 'recipients are')} in {public(given.target)} now; set `spool` to it")
     return DONE

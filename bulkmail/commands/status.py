@@ -13,7 +13,7 @@ from bulkmail.commands.asking import add_name
 from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json, tell, utc
 from bulkmail.control import Client, NotRunningError, all_warmups, overview
 from bulkmail.exit_status import DONE, REFUSED
-from bulkmail.mail import BulkmailError, Situation, Word, check_name, format_duration
+from bulkmail.mail import BulkmailError, Situation, Word, check_name, count_of, format_duration
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import DAY, FactKind, Source, describe_fact, suspended_until, warmup_plans
 from bulkmail.spool import Reading, SiteFact, open_reader, public
@@ -107,7 +107,7 @@ def _lines(one: dict[str, Any]) -> list[str]:
     """Return the lines about one campaign: its figures, and what is to be known beside them."""
     told = one["situation"]
     known = ", ".join(f"{status} {count:,}" for status, count in one["by_status"].items() if count)
-    rows = f"{one['input_rows']:,} rows" + ("" if one["input_complete"] else " so far")
+    rows = count_of(one["input_rows"], "row") + ("" if one["input_complete"] else " so far")
     line = f"{one['campaign']}: {told['word']}, {rows}: {known or 'none yet'}"
     if one["rate"] is not None and told["word"] == Word.SENDING:
         line += f"; {one['rate']:,.0f}/s"

@@ -18,7 +18,7 @@ from bulkmail.campaign import listed
 from bulkmail.commands.suppressions import Changes, changing
 from bulkmail.commands.terminal import progress, say, say_json, tell
 from bulkmail.exit_status import DONE, REFUSED
-from bulkmail.mail import BulkmailError, Problem, UnitError, parse_moment
+from bulkmail.mail import BulkmailError, Problem, UnitError, count_of, parse_moment
 from bulkmail.report import SUPPRESSION_COLUMNS, write_suppressions
 from bulkmail.settings import Settings
 from bulkmail.spool import REASONS, Suppression, is_scope
@@ -45,7 +45,7 @@ def import_from(settings: Settings, path: str, encoding: str | None, *, usual: S
     for problem in read.problems:
         tell(problem)
     if read.wrong > len(read.problems):
-        tell(f"{read.wrong - len(read.problems):,} more lines are wrong")
+        tell(f"{count_of(read.wrong - len(read.problems), 'more line is', 'more lines are')} wrong")
     if json:
         say_json({"entries": read.count, "added": added, "wrong": read.wrong, "without_address": read.nameless})
     else:

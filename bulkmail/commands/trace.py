@@ -15,7 +15,7 @@ from typing import Any
 from bulkmail.commands.terminal import Commands, add_json, add_settings, say, tell
 from bulkmail.control import Client
 from bulkmail.exit_status import DONE
-from bulkmail.mail import UnitError, printable, read_duration
+from bulkmail.mail import UnitError, count_of, printable, read_duration
 from bulkmail.settings import load_settings
 
 _EVERY = 0.5  # seconds between two looks
@@ -77,7 +77,7 @@ def follow(
         if found["newest"] < after:  # begun anew: what is known is of another trace
             found = ask(0)
         if found["dropped"]:
-            tell(f"{found['dropped']:,} lines are missing here: more was said than is kept")
+            tell(f"{count_of(found['dropped'], 'line is', 'lines are')} missing here: more was said than is kept")
         lines = found["lines"][: most - count]
         show(lines)
         count += len(lines)

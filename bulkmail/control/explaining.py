@@ -14,7 +14,7 @@ from bulkmail.control.applied import Applied, shown
 from bulkmail.control.overview import stamp
 from bulkmail.control.warmups import Days, next_day, plain, warmups_at
 from bulkmail.delivery import LiveSite
-from bulkmail.mail import AddressError, clock, domain_key
+from bulkmail.mail import AddressError, clock, count_of, domain_key
 from bulkmail.routing import LostRelay, RouteFailure, Site, Unfetched, first_host, policy_in, tls_policy
 from bulkmail.settings import Settings
 from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, warmup_plans, without_source
@@ -260,9 +260,8 @@ class _Explained:
                 words = "All connections that this process may have (shaping.total.connections)"
                 return f"{words} are in use by other sites."
             case "receiver" if live is not None:
-                return (
-                    f"No limit of ours binds: {live.connections} connections wait for the receiver's replies; {most}."
-                )
+                wait = count_of(live.connections, "connection waits", "connections wait")
+                return f"No limit of ours binds: {wait} for the receiver's replies; {most}."
             case "idle":
                 waits = (
                     f"Nothing is due at {site}: none waits, or all that do are held, put off or behind first messages."
@@ -273,7 +272,7 @@ class _Explained:
     def _most(self) -> str:
         each = f" from each of the {self.sources} sources" if self.sources > 1 else ""
         limit = f"{_limit_words(self.by, self.limits)}; {self.source(self.by)}"
-        return f"at most {self.ceiling:,} messages an hour{each} ({limit})"
+        return f"at most {count_of(self.ceiling, 'message')} an hour{each} ({limit})"
 
     def _slowed(self) -> str:
         return f" It has complained, so {self.factor:.1%} of that rate is used." if self.factor < 1.0 else ""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bulkmail.control.overview import stamp
-from bulkmail.mail import provider_behind
+from bulkmail.mail import count_of, provider_behind
 from bulkmail.shaping import DAY, OTHER, WarmupDay, WarmupPlan
 
 Days = Mapping[tuple[str, str], WarmupDay]
@@ -64,6 +64,7 @@ def _words(told: Mapping[str, Any], *, begun: bool) -> str:
     step = f"day {told['day']} of {told['days']} of its warm-up"
     again = "" if told["again"] is None else f"{stamp(told['again'])}"[:10]
     if not begun:
-        return f"{where}: its warm-up begins on {again} with {told['budget']:,} messages; nothing is sent before"
+        first = count_of(told["budget"], "message")
+        return f"{where}: its warm-up begins on {again} with {first}; nothing is sent before"
     used = f"{told['taken']:,} of today's {told['budget']:,} messages are used, {told['delivered']:,} delivered"
     return f"{where}: {step}, {used}" + (f"; the next are sent on {again} (UTC)" if again else "")

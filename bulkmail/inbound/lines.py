@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bulkmail.mail import count_of
+
 
 class Lines:
     """Passes on ``most`` lines in ``span`` seconds; the others are counted, told with the next one or by `close`."""
@@ -31,7 +33,8 @@ class Lines:
     def close(self) -> None:
         """Tell what was left out."""
         if self._left_out:
-            self._write(f"inbound: {self._left_out:,} lines of this kind were left out")
+            lines = count_of(self._left_out, "line of this kind was", "lines of this kind were")
+            self._write(f"inbound: {lines} left out")
             self._left_out = 0
 
 

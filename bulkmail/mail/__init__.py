@@ -79,7 +79,16 @@ from bulkmail.mail.patterns import JUDGED, Pattern, Scope, line_of, parse_patter
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, EventRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
-from bulkmail.mail.units import Divided, Rate, format_duration, parse_duration, parse_moment, parse_rate, read_duration
+from bulkmail.mail.units import (
+    Divided,
+    Rate,
+    count_of,
+    format_duration,
+    parse_duration,
+    parse_moment,
+    parse_rate,
+    read_duration,
+)
 from bulkmail.mail.variants import REST, WHOLE, Choice, Variants, choice
 
 __all__ = [
@@ -147,6 +156,7 @@ __all__ = [
     "clock",
     "column_at",
     "complete_lines",
+    "count_of",
     "domain_key",
     "envelope_id",
     "format_duration",

@@ -108,3 +108,8 @@ class Divided(float):
 
     def __str__(self) -> str:
         return f"/{1 / self:g}"
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """Return a figure with its noun: ``1 person``, ``1,893 people``; without ``many`` the noun with an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

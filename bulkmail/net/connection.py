@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from bulkmail.mail import OwnFault, Peer, Stage
+from bulkmail.mail import OwnFault, Peer, Stage, count_of
 from bulkmail.net.interfaces import ConnectionListener, Stoppable, Timeouts
 from bulkmail.net.patience import Patience
 from bulkmail.net.tls import Handshake, agreed_group, tls_fault
@@ -123,8 +123,8 @@ class Connection(Protocol):
     def tell(self, tell: Tell | None) -> None:
         """Tell what is said from now on, or with None no more; a connection that tells nothing does nothing for it."""
         if tell is not None and self._tell is None:
-            begun = "connecting" if self._writer is None else f"seen from here on, after {self.messages} messages"
-            tell(What.NOTE, begun)
+            before = f"seen from here on, after {count_of(self.messages, 'message')}"
+            tell(What.NOTE, "connecting" if self._writer is None else before)
         self._tell = tell
         self._session.tell(tell)
 

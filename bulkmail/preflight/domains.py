@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bulkmail.mail import Category, OwnFault
+from bulkmail.mail import Category, OwnFault, count_of
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.kinds import SHOWN
 from bulkmail.routing import RouteFailure, Routing, Site
@@ -138,7 +138,8 @@ class Domains:
             words = f"the domains could not be looked up: {self.fault}"
             yield Finding(Severity.WARNING, "no-resolver", "dns", words)
         elif self._waiting_when_stopped:
-            words = f"{self._waiting_when_stopped:,} domains were not looked up, because the others took too long"
+            left = count_of(self._waiting_when_stopped, "domain was", "domains were")
+            words = f"{left} not looked up, because the others took too long"
             yield Finding(Severity.WARNING, "no-resolver", "dns", words, "try the check again")
         told = list(islice(self.failed(), _TOLD + 1))
         for name, domain, route in told[:_TOLD]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from bulkmail.mail import format_duration
+from bulkmail.mail import count_of, format_duration
 from bulkmail.preflight.planned import COMPOSED, Plan
 from bulkmail.shaping import SECONDS_A_MESSAGE, ClockChange, Leg, format_days, format_hours, moment
 
@@ -59,11 +59,13 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
 def _rows(plan: Plan) -> list[str]:
     parts = [("suppressed", plan.suppressed), ("duplicate", plan.duplicates), ("invalid", plan.invalid)]
     left_out = ", ".join(f"{count:,} {what}" for what, count in parts if count)
-    lines = [f"{plan.campaign}: {plan.mailed:,} of {plan.rows:,} rows are to be sent to, at {plan.domains:,} domains"]
+    are, domains = "is" if plan.mailed == 1 else "are", count_of(plan.domains, "domain")
+    lines = [f"{plan.campaign}: {plan.mailed:,} of {count_of(plan.rows, 'row')} {are} to be sent to, at {domains}"]
     if left_out:
         lines.append(f"  left out: {left_out}")
     if plan.unroutable:
-        lines.append(f"  {plan.unroutable:,} of them are at domains that mail cannot be sent to now")
+        are = count_of(plan.unroutable, "of them is", "of them are")
+        lines.append(f"  {are} at domains that mail cannot be sent to now")
     if plan.fault:
         lines.append(f"  not all domains could be looked up: {plan.fault}")
     return lines
@@ -113,7 +115,7 @@ def _when(plan: Plan) -> list[str]:
     elif flow.left:
         until = plan.schedule.not_after
         end = "within a year" if until is None else f"by schedule.not_after, {moment(until, zone)}, and expire"
-        lines.append(f"{flow.left:,} messages are not sent {end}.")
+        lines.append(f"{count_of(flow.left, 'message is', 'messages are')} not sent {end}.")
     lines.append(f"What binds it: {flow.binds}.")
     return lines
 

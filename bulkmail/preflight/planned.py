@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bulkmail.campaign import LEFT_OUT, Campaign, canary_rules, schedule_from
-from bulkmail.mail import provider_behind
+from bulkmail.mail import count_of, provider_behind
 from bulkmail.preflight.counting import USABLE
 from bulkmail.preflight.domains import Domain, Domains
 from bulkmail.preflight.reading import Reading
@@ -275,7 +275,7 @@ def demands(
         others[0] += rows
         others[1] += 1
     for senders, (rows, n) in rest.items():
-        found.append(demand(f"{max(1, n):,} other sites", rows, senders, OTHER, n=max(1, n)))
+        found.append(demand(count_of(max(1, n), "other site"), rows, senders, OTHER, n=max(1, n)))
     return found, unroutable
 
 

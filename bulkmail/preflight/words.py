@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bulkmail.mail import count_of
 from bulkmail.preflight.findings import Finding
 from bulkmail.preflight.result import Preflight
 
@@ -32,19 +33,19 @@ def summary(found: Preflight) -> Iterator[str]:
 
 
 def _people(found: Preflight) -> Iterator[str]:
-    yield f"{found.mailed:,} {'person' if found.mailed == 1 else 'people'} will be mailed"
+    yield f"{count_of(found.mailed, 'person', 'people')} will be mailed"
     if found.repeated:
-        yield f"{found.repeated:,} {'is' if found.repeated == 1 else 'are'} repeated"
+        yield f"{count_of(found.repeated, 'is', 'are')} repeated"
     if found.suppressed:
-        yield f"{found.suppressed:,} {'is' if found.suppressed == 1 else 'are'} left out (suppressed)"
+        yield f"{count_of(found.suppressed, 'is', 'are')} left out (suppressed)"
     if found.unusable:
         lines = _first("row", "rows", [f"{row:,}" for row in found.unusable_rows], found.unusable)
-        yield f"{found.unusable:,} {'row' if found.unusable == 1 else 'rows'} cannot be used{lines}"
+        yield f"{count_of(found.unusable, 'row')} cannot be used{lines}"
     if found.not_composed:
-        yield f"{found.not_composed:,} {'row gives' if found.not_composed == 1 else 'rows give'} no message"
+        yield f"{count_of(found.not_composed, 'row gives', 'rows give')} no message"
     if found.mistyped:
         names = ", ".join([*found.mistyped_as[:_SHOWN], *(["…"] if len(found.mistyped_as) > _SHOWN else [])])
-        yield f"{found.mistyped:,} {'address looks' if found.mistyped == 1 else 'addresses look'} mistyped ({names})"
+        yield f"{count_of(found.mistyped, 'address looks', 'addresses look')} mistyped ({names})"
 
 
 def _first(one: str, many: str, names: Sequence[str], count: int) -> str:
@@ -76,7 +77,7 @@ def report(title: str, findings: Sequence[Finding]) -> Iterator[str]:
 def verdict(name: str, errors: int, warnings: int, mailed: int | None = None) -> str:
     """Return the last line. ``mailed``: how many people would get it, where they were counted."""
     if errors:
-        return f"{name}: it cannot be sent as it is: {errors:,} {'error' if errors == 1 else 'errors'}"
+        return f"{name}: it cannot be sent as it is: {count_of(errors, 'error')}"
     if mailed == 0:
         return f"{name}: nobody would get it"
     if warnings:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import NamedTuple
 
+from bulkmail.mail import count_of
 from bulkmail.report.timeline import STEPS, Bucket, merged
-from bulkmail.report.words import count_of
 
 _MOST_BARS = 90
 _FEWEST_BARS = 16

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from bulkmail.mail import REST, Status, Word, can_be_tried_again, is_to_leave
+from bulkmail.mail import REST, Status, Word, can_be_tried_again, count_of, is_to_leave
 from bulkmail.report.clicks import clicks_to_show
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.plot import plot
 from bulkmail.report.tally import Stats
-from bulkmail.report.words import category_words, count_of, late_words, provider_name, state_words, status_words
+from bulkmail.report.words import category_words, late_words, provider_name, state_words, status_words
 
 _PROVIDERS = 20
 _NO_PROVIDER = ("", "other")  # what the domains that belong to no provider are counted under

@@ -310,11 +310,6 @@ def state_words(state: str) -> str:
     return _STATES.get(state, state)
 
 
-def count_of(number: int, one: str, many: str | None = None) -> str:
-    """Return a figure with its noun: ``1 person``, ``1,893 people``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def late_words(late: Mapping[str, int]) -> str:
     """Return what came back after the messages were taken, as ``12 came back later, 3 complained``; "" for nothing."""
     words = {"returned": "came back later", "complained": "complained", "unsubscribed": "unsubscribed"}

@@ -33,7 +33,7 @@ def test_what_would_have_acted_and_when(report, capsys):
     out = capsys.readouterr().out
     assert "2026-12-01T10:02:00Z  yahoo: rate /4, for 1h" in out
     assert "line 4: 421 4.7.0 [TSS04]" in out
-    assert out.endswith("4 refusals; 4 matched a rule, which acted 1 times\n")
+    assert out.endswith("4 refusals; 4 matched a rule, which acted 1 time\n")
 
 
 def test_rules_of_the_settings_come_first(report, capsys):

@@ -4,7 +4,16 @@ import time
 
 import pytest
 
-from bulkmail.mail import Rate, UnitError, format_duration, parse_duration, parse_moment, parse_rate, read_duration
+from bulkmail.mail import (
+    Rate,
+    UnitError,
+    count_of,
+    format_duration,
+    parse_duration,
+    parse_moment,
+    parse_rate,
+    read_duration,
+)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +109,19 @@ def test_a_moment_without_an_offset_is_utc_wherever_it_is_read(monkeypatch, zone
 def test_what_is_no_moment_is_told(text):
     with pytest.raises(UnitError, match="is not a time such as"):
         parse_moment(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "nouns", "told"),
+    [
+        (1, ("row",), "1 row"),
+        (0, ("row",), "0 rows"),
+        (2, ("row",), "2 rows"),
+        (0, ("person", "people"), "0 people"),
+        (12345, ("person", "people"), "12,345 people"),
+        (1, ("fact is", "facts are"), "1 fact is"),
+        (2, ("fact is", "facts are"), "2 facts are"),
+    ],
+)
+def test_a_figure_has_its_noun(number: int, nouns: tuple[str, ...], told: str) -> None:
+    assert count_of(number, *nouns) == told

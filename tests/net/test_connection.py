@@ -572,7 +572,7 @@ def test_what_is_said_is_told_from_the_first_look_on(kit):
     line.hear(b"250 ok\r\n")
     line.conn.tell(None)
     line.hear(ENVELOPE)
-    assert [text for what, text in told if what == "note"] == ["seen from here on, after 1 messages"]
+    assert [text for what, text in told if what == "note"] == ["seen from here on, after 1 message"]
     assert told[1:7] == [
         ("reply", "250 s"), ("reply", "250 r"), ("reply", "354 go"),
         ("message", f"{len(kit.STUFFED) - 3} bytes"), ("command", "."), ("reply", "250 ok"),

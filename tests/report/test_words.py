@@ -4,7 +4,6 @@ import pytest
 
 from bulkmail.mail import Category, Status
 from bulkmail.report import CATEGORY_WORDS, STATUS_WORDS, category_words, provider_name, state_words, status_words
-from bulkmail.report.words import count_of
 
 
 @pytest.mark.parametrize("status", Status)
@@ -46,14 +45,3 @@ def test_a_word_of_tomorrow_is_shown_as_it_is():
 def test_people_know_providers_by_other_names():
     assert provider_name("google") == "Google (Gmail and Workspace)"
     assert provider_name("") == "All other domains"
-
-
-@pytest.mark.parametrize(
-    ("number", "words"), [(0, "0 people"), (1, "1 person"), (2, "2 people"), (12345, "12,345 people")]
-)
-def test_figures_with_their_noun(number, words):
-    assert count_of(number, "person", "people") == words
-
-
-def test_plain_plurals():
-    assert (count_of(1, "row"), count_of(2, "row")) == ("1 row", "2 rows")

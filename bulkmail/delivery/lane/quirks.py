@@ -15,7 +15,7 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.mail import Category, Fate, Peer, Stage
+from bulkmail.mail import Category, Fate, Peer, Stage, count_of
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.shaping import (
@@ -196,10 +196,11 @@ class ServerQuirks:
         self._suspicion = None
         if messages_now(known, self._allowed, wall) != count:
             _log.info(
-                "{site} takes {count} messages on a connection",
+                "{site} takes {messages} on a connection",
                 site=self._site.name,
                 provider=self._site.provider,
                 count=count,
+                messages=count_of(count, "message"),
             )
         self._facts.learn(self._limited_as, takes(count, self._allowed, wall))
         return True

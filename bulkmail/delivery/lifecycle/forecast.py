@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bulkmail.campaign import schedule_from
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Status, format_duration, is_late
+from bulkmail.mail import Status, count_of, format_duration, is_late
 from bulkmail.shaping import OTHER
 
 _SLOWEST = 0.01  # messages a second; what is slower says nothing of the end
@@ -91,7 +91,7 @@ def _because(run: Run, rate: float, planned: float, lanes: Iterable[Lane]) -> st
     most = deferred.most_common(1)
     if most and most[0][1] > _MANY * run.input_rows:
         name, count = most[0]
-        return f"{name} {'defer' if name == _OTHERS else 'defers'} {count:,} messages"
+        return f"{name} {'defer' if name == _OTHERS else 'defers'} {count_of(count, 'message')}"
     standing = max((lane for lane in lanes if lane.suspended), key=lambda lane: lane.held, default=None)
     if standing is not None and standing.held:
         why = standing.suspension.standstill.why

@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from bulkmail.campaign import ONE_FOR_ALL, Campaign, campaign_as_checked, changes, digests, picks, schedule_from
 from bulkmail.delivery.run import Run
 from bulkmail.files import Folder
-from bulkmail.mail import Problem, Refused, Status, plain_problems, problems_of
+from bulkmail.mail import Problem, Refused, Status, count_of, plain_problems, problems_of
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.shaping import moment
 from bulkmail.spool import CANCELLING, ENDED, READY, Audience, CampaignRow, fingerprint
@@ -133,8 +133,9 @@ def refusal(
         )
         return Refused([Problem(prepared.path, 0, 0, words)])
     if picked := [change for change in found if picks(change)]:
+        read = count_of(row.input_rows, "row was", "rows were")
         words = (
-            f"since it was started, and {row.input_rows:,} rows were read by what it was; put it back, or `bulkmail "
+            f"since it was started, and {read} read by what it was; put it back, or `bulkmail "
             f"cancel {name}` and send the rest as a campaign of another name (`recipients: {{rest_of: {name}}}`)"
         )
         return Refused(Problem(prepared.path, 0, 0, f"{name}: {change} {words}") for change in picked)
@@ -223,9 +224,9 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
             return
     what = "an older copy" if row else "another one, or a new one"
     words = (
-        f"tells of {told - known:,} attempts that the spool does not know, so this spool is {what}, and they would be "
-        "made again; restore the newest copy of the spool, or move the report away and send to those who are not "
-        "`delivered` in it under another name"
+        f"tells of {count_of(told - known, 'attempt')} that the spool does not know, so this spool is {what}, and they "
+        "would be made again; restore the newest copy of the spool, or move the report away and send to those who are "
+        "not `delivered` in it under another name"
     )
     raise Refused([Problem(str(place.file(ATTEMPTS)), 0, 0, words)])
 

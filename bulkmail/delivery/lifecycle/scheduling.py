@@ -32,7 +32,7 @@ from bulkmail.delivery.lifecycle.ruled import stops_by_rule
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
-from bulkmail.mail import BulkmailError, OwnFault, Status
+from bulkmail.mail import BulkmailError, OwnFault, Status, count_of
 from bulkmail.routing import RELAY, provider_names
 from bulkmail.settings import Settings
 from bulkmail.shaping import EVERY_DAY, WHOLE_DAY, Allowance, Opening, Schedule, moment
@@ -217,7 +217,8 @@ class Scheduling:
             return ended if schedule.not_after is None else ended + moment(schedule.not_after, schedule.zone)
         words = f"it waits until {moment(opening.until, schedule.zone)}"
         spent = schedule.per_day is not None and sent >= schedule.per_day
-        return f"{sent:,} messages were sent today, which is all of `per_day`; {words}" if spent else words
+        today = count_of(sent, "message was", "messages were")
+        return f"{today} sent today, which is all of `per_day`; {words}" if spent else words
 
     async def _count(self, one: _Scheduled, now: float) -> None:
         """Begin a day of its messages, or count those of the day anew that all machines have sent."""

@@ -15,7 +15,7 @@ from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.limits import Limiters, limit_key
 from bulkmail.delivery.queueing import Feeder
-from bulkmail.mail import Rate, UnknownName, WrongState
+from bulkmail.mail import Rate, UnknownName, WrongState, count_of
 from bulkmail.routing import first_host
 from bulkmail.shaping import Fact, FactKind, SiteFacts, without_source
 
@@ -69,7 +69,9 @@ class SiteSteering:
         self._feeder.open_queues.source_lanes.end_rests(self._limiters.rests)
         for lane in lanes:
             lane.wake()
-        self._told(f"{count} facts of {of} are forgotten", who, of, providers, reason)
+        self._told(
+            f"{count_of(count, 'fact')} of {of} {'is' if count == 1 else 'are'} forgotten", who, of, providers, reason
+        )
         return count
 
     def _lanes(self, of: str, providers: Collection[str], known: Callable[[], bool] = lambda: False) -> list[Lane]:

@@ -37,7 +37,7 @@ from bulkmail.delivery.queueing.wanting import Wanting
 from bulkmail.delivery.queueing.withholding import Withholding
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.sources import Sources
-from bulkmail.mail import Category, OwnFault, Status
+from bulkmail.mail import Category, OwnFault, Status, count_of
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.shaping import Turns, room_for, share_of
 from bulkmail.spool import Claimed, Spool
@@ -320,4 +320,6 @@ class Feeder:
             if (not self.held and not self._claims) or hurried():
                 return
             await deferLater(self._clocks.reactor, _LOOK_AGAIN)
-        _log.warn("{held} recipients were still claimed; the next start finds them", held=self.held)
+        recipients = count_of(self.held, "recipient was", "recipients were")
+        words = "{recipients} still claimed; the next start finds them"
+        _log.warn(words, held=self.held, recipients=recipients)

@@ -186,7 +186,7 @@ def test_which_rows_are_mailed_cannot_be_changed_once_rows_were_read(folder, ask
         ask.one.store.add_rows(first.row.id, [(1, 0, 1, "a@b.test", "b.test", "[]", "ok", "")], {}, False)
     row = ask.one.store.campaign("spring")
     refused = refusal(named, row, accept_changes=True)
-    assert "`consent` was added since it was started, and 1 rows were read by what it was" in str(refused)
+    assert "`consent` was added since it was started, and 1 row was read by what it was" in str(refused)
     assert refusal(prepare(folder(), Settings()), row, accept_changes=False) is None
 
 
@@ -256,7 +256,7 @@ def test_a_report_that_somebody_edited_is_not_taken_for_an_older_spool(folder, a
     assert not ask(prepared, report=report).finished
     with (report / "attempts.csv").open("a", newline="") as file:
         file.write("three,\r\n")
-    with pytest.raises(Refused, match=r"tells of 1 attempts"):
+    with pytest.raises(Refused, match=r"tells of 1 attempt that"):
         ask(prepared, report=report)
 
 

@@ -53,6 +53,10 @@ def test_a_pace_is_a_fact_that_can_be_forgotten(one):
     assert one.facts.sites() == []
     one.run(2)
     assert sent_in(one, 10) > 100
+    one.facts.learn("a.example", Fact(FactKind.TLS, 0.0, one.wall(), one.wall() + 60))
+    with capturedLogs() as told:
+        one.steering.forget("big", PROVIDERS)
+    assert "1 fact of big is forgotten" in map(formatEvent, told)
 
 
 def test_a_site_without_a_provider_is_paced_by_its_own_name(one):
