@@ -37,8 +37,9 @@ class Limiter:
     ``connections``: how many may be open now: the limit, or fewer after a complaint; never under 1. ``voided``: how
     often the slots that were booked lost their meaning; a lane that keeps one books again when it has changed.
     ``empty``: taken over from another machine, so nothing of the burst is left. ``factors``: the factors (rate,
-    concurrency) that worked before, from 0 to 1. ``part``: the part of the limits that is this machine's; the factors
-    apply to the part, so they mean the same to a machine with another part. ``speed`` is a rehearsal's.
+    concurrency) that worked before, from 0 to 1. ``part``: the part of the limits that is this machine's, and ``whole``
+    what it is a part of; the factors apply to the part, so they mean the same to a machine with another part. ``speed``
+    is a rehearsal's.
     """
 
     __slots__ = (
@@ -51,12 +52,12 @@ class Limiter:
         "_rate_throttle",
         "_rests_until",
         "_speed",
-        "_whole",
         "connections",
         "limits",
         "open",
         "part",
         "voided",
+        "whole",
     )
 
     def __init__(
@@ -70,7 +71,7 @@ class Limiter:
         speed: float = 1.0,
     ) -> None:
         self._speed = speed
-        self._whole = limits
+        self.whole = limits
         self.part = part
         self.limits = limits = limits_of(limits, part)
         self._booked_until = now
@@ -88,11 +89,6 @@ class Limiter:
     def _apply_concurrency(self) -> None:
         connections = max(1, int(self.limits.connections * self._concurrency_throttle.factor + 1e-9))
         self.connections = min(connections, self._capped) if self._capped else connections
-
-    @property
-    def whole(self) -> Limits:
-        """The limits of which this machine has its part."""
-        return self._whole
 
     @property
     def surplus(self) -> int:
@@ -148,7 +144,7 @@ class Limiter:
         if part != self.part:
             self._booked_until = max(self._booked_until, self._messages.booked_until)
             self.part = part
-            self.limits = limits_of(self._whole, part)
+            self.limits = limits_of(self.whole, part)
             self._rate_throttle.become(self.limits.rate.interval)
             self._messages.become(self.limits.rate, now)
             self._connecting.become(self.limits.connection_rate, now)
@@ -161,7 +157,7 @@ class Limiter:
         waits for one that is hours away.
         """
         before = self.limits
-        self._whole = limits
+        self.whole = limits
         self.limits = limits = limits_of(limits, self.part)
         rate, connections = self.factors
         if limits.rate != before.rate:
@@ -217,17 +213,19 @@ class Limiter:
         """Whether a rule has made the rate or the connections fewer, as far as it is known that this holds still."""
         return self._rate_throttle.capped or bool(self._capped)
 
-    def lift(self, *, caps: bool = True, rest_ends: float | None = None) -> None:
-        """Forget what rules have asked for: caps of the rate and the connections; a rest ends at that time."""
-        if caps:
-            self._rate_throttle.uncap()
-            self._messages.scale(self._rate_throttle.pace)
-            self._capped = 0
-            self._apply_concurrency()
-            self.voided += 1
-        if rest_ends is not None and rest_ends < self._rests_until:
-            self._rests_until = rest_ends
-            self._messages.restart(max(rest_ends, self._rate_throttle.held_until))
+    def lift_caps(self) -> None:
+        """Forget the caps of the rate and of the connections that rules have asked for."""
+        self._rate_throttle.uncap()
+        self._messages.scale(self._rate_throttle.pace)
+        self._capped = 0
+        self._apply_concurrency()
+        self.voided += 1
+
+    def end_rest(self, now: float) -> None:
+        """End a rest that lasts longer than ``now``; one that a complaint has brought goes on."""
+        if now < self._rests_until:
+            self._rests_until = now
+            self._messages.restart(max(now, self._rate_throttle.held_until))
             self.voided += 1
 
     def cap_rate(self, factor: float, now: float, until: float) -> None:

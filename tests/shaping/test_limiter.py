@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import parse_rate
-from bulkmail.shaping import DEFAULT_LIMITS, WHOLE, Limiter, Part
+from bulkmail.shaping import DEFAULT_LIMITS, WHOLE, Limiter, Part, Ruled
 
 LIMITS = replace(
     DEFAULT_LIMITS, connections=4, rate=parse_rate("4/s,burst=2"), connection_rate=parse_rate("2/s,burst=1")
@@ -205,3 +205,34 @@ def test_what_a_receiver_lets_us_use_is_kept_with_other_limits():
     assert limiter.factors == pytest.approx((0.6, 0.5))
     limiter.use(replace(LIMITS, rate=parse_rate("20/s"), connections=4), 6.0)
     assert limiter.factors == pytest.approx((1.0, 1.0))
+
+
+def test_caps_are_lifted_and_a_rest_goes_on():
+    limiter = Limiter(LIMITS, 0.0)
+    limiter.rule(Ruled(rest=60.0, pace=(0.5, 600.0), connections=(1, 600.0)), 0.0)
+    assert (limiter.capped, limiter.pace, limiter.connections) == (True, 0.5, 1)
+    limiter.lift_caps()
+    assert (limiter.capped, limiter.pace, limiter.connections) == (False, 1.0, 4)
+    assert limiter.may_open(10.0) == 60.0
+    assert limiter.peek(10.0) > 59.0
+
+
+def test_a_rest_is_ended_and_caps_stay():
+    limiter = Limiter(LIMITS, 0.0)
+    limiter.rule(Ruled(rest=60.0, pace=(0.5, 600.0), connections=(1, 600.0)), 0.0)
+    limiter.end_rest(10.0)
+    assert limiter.may_open(10.0) == limiter.peek(10.0) == 10.0
+    assert (limiter.capped, limiter.pace, limiter.connections) == (True, 0.5, 1)
+    before = limiter.voided
+    limiter.end_rest(11.0)
+    assert limiter.voided == before, "there is none to end"
+
+
+def test_the_rest_behind_a_complaint_is_not_ended_with_the_one_of_a_rule():
+    limiter = Limiter(LIMITS, 0.0)
+    limiter.slow_down(5.0, "rate")
+    complained = limiter.peek(5.0)
+    limiter.rest(60.0)
+    limiter.end_rest(5.0)
+    assert complained > 5.0
+    assert limiter.peek(5.0) == complained

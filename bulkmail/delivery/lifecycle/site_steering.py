@@ -48,7 +48,7 @@ class SiteSteering:
         for of_source, limiter in self._limiters.of_sources(key):
             self._facts.learn(of_source, Fact(FactKind.PACE, part, wall, wall + lasts))
             if limiter is not None:
-                limiter.lift()
+                limiter.lift_caps()
                 limiter.cap_rate(part, now, now + lasts)
         for lane in self._lanes(of, providers):
             lane.wake()

@@ -331,9 +331,9 @@ class Limiters:
                 shared.limiter.reset_factors()
                 shared.kept = shared.limiter.factors
             if shared.limiter.capped and not self._ruled_of(key).caps:
-                shared.limiter.lift()
+                shared.limiter.lift_caps()
             if not self._ruled_of(key).rest:
-                shared.limiter.lift(caps=False, rest_ends=now)
+                shared.limiter.end_rest(now)
 
     def tidy(self, now: float) -> None:
         """Report factors that have changed, forget unused limiters, wake whoever waits beside a free slot.
