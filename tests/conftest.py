@@ -709,6 +709,23 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
         made.close()
 
 
+@pytest.fixture
+def clock_of_programs(world: World, missing: Callable[[str], None]) -> Path:
+    """A file that says how far the clock of the world's programs is off, as ``+3600``; they believe it."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+    if not found:
+        missing("libfaketime is not installed (Debian: libfaketime)")
+    path = world.folder / "clock"
+    path.write_text("+0\n")
+    world.environment = {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(path),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    return path
+
+
 @pytest.fixture(scope="session")
 def world_in() -> Callable[[Path], World]:
     """An empty world in a folder, for suites that bring their own servers; to be closed by who made it."""

@@ -162,25 +162,8 @@ def test_a_stopped_process_finds_its_answers_when_it_goes_on(world: Any, until: 
     check_nobody_was_charged(world, campaign, running.wait())
 
 
-@pytest.fixture
-def clock(world: Any, missing: Any) -> Path:
-    """A file that says how far the mailer's clock is off, and the environment that makes it believe it."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-    if not found:
-        missing("libfaketime is not installed (Debian: libfaketime)")
-    path: Path = world.folder / "clock"
-    path.write_text("+0\n")
-    world.environment = {
-        "LD_PRELOAD": str(found[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(path),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    return path
-
-
 @pytest.mark.parametrize("jump", ["+365d", "-1h"])
-def test_the_clock_is_set(world: Any, clock: Path, until: Any, jump: str) -> None:
+def test_the_clock_is_set(world: Any, clock_of_programs: Path, until: Any, jump: str) -> None:
     """Rows that wait for their retry are tried in their time, none expires, none is tried again and again."""
     world.settings(
         retry={"schedule": ["3s"], "greylist_after": "3s", "unknown_after": "3s", "expire_after": "30m"},
@@ -189,7 +172,7 @@ def test_the_clock_is_set(world: Any, clock: Path, until: Any, jump: str) -> Non
     campaign = world.campaign("spring", people(200) + [f"later-{n}@d{n % 20}.test" for n in range(100)])
     running = world.start("-c", "spring")
     until(lambda: world.server.count() > 50, "the first messages")
-    clock.write_text(jump + "\n")
+    clock_of_programs.write_text(jump + "\n")
 
     ended = running.wait()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,12 @@ A = {"name": "a", "address": "127.0.2.1", "hostname": "mta-a.example.com", "weig
 B, C = {"name": "b", "address": "127.0.2.2"}, {"name": "c", "address": "127.0.2.3"}
 GONE = {"name": "gone", "address": "192.0.2.77"}
 NAMES = {"127.0.2.1": "mta-a.example.com", "127.0.2.2": "mta1.example.com"}
+
+
+@pytest.fixture
+def noon(clock_of_programs: Path) -> None:
+    """The programs begin at 12:00 UTC: what a source may send in a day is not counted anew while a test looks at it."""
+    clock_of_programs.write_text(f"{12 * 3600 - int(time.time()) % 86400:+d}\n")
 
 
 def test_receivers_see_the_sources_of_the_pool_and_their_names(world: Any) -> None:
@@ -73,6 +81,7 @@ def test_a_source_that_a_rule_has_rest_leaves_everything_to_the_others(world: An
     assert {row["source_ip"] for row in again.rows()} == {"127.0.2.2"}, "it rests over a restart"
 
 
+@pytest.mark.usefixtures("noon")
 def test_a_new_source_sends_its_days_messages_and_what_is_left_goes_to_the_warm_one(world: Any) -> None:
     new = {**B, "warmup": {"start": "2026-01-01", "plan": [7, 20]}}
     world.settings(sources=[{**A, "weight": 1}, new], shaping={"providers": {"big": {"mx": ["mx0.test"]}}})
@@ -85,6 +94,7 @@ def test_a_new_source_sends_its_days_messages_and_what_is_left_goes_to_the_warm_
     assert "day 1 of 2 of its warm-up" in world.bulkmail("explain", "big").said
 
 
+@pytest.mark.usefixtures("noon")
 def test_what_no_source_may_send_today_waits_for_tomorrow(world: Any, until: Any) -> None:
     new = {**B, "warmup": {"start": "2026-01-01", "plan": [7, 20]}}
     world.settings(sources=[new], shaping={"providers": {"big": {"mx": ["mx0.test"]}}})

@@ -1,4 +1,4 @@
-"""Budgets of sources that warm up: on every store the same. PostgreSQL counts days by its own clock."""
+"""Budgets of sources that warm up: on every store the same, whichever day the database's clock has."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import pytest
 
 from bulkmail.shaping import DAY, WarmupDay, WarmupPlan
 from bulkmail.spool import BudgetUse, SqliteStore
+from bulkmail.spool.postgres import database
 
 
 @pytest.fixture
-def today(store):
-    """The day of the database's clock, and a time of it."""
-    if isinstance(store, SqliteStore):
-        return 20_000
-    day, _ = store.use_budget(BudgetUse("clock", "", WarmupPlan(0), 0.0))
-    return day.day
+def today():
+    return 20_000
+
+
+@pytest.fixture
+def store(store, monkeypatch):
+    """The store, whose day is that of ``BudgetUse.now``: PostgreSQL has it by a clock that is not the test's."""
+    if not isinstance(store, SqliteStore):
+        day = b"SELECT floor(%s::float8 / 86400)::bigint"
+        monkeypatch.setitem(database._TEXTS, "database_day", day)
+    return store
 
 
 @pytest.fixture
@@ -45,8 +51,6 @@ def test_before_its_first_day_it_has_none(use, today):
 
 
 def test_the_next_day_has_the_next_step_where_the_last_one_was_delivered(store, use, today):
-    if not isinstance(store, SqliteStore):
-        pytest.skip("the clock of PostgreSQL is not the test's")
     plan = WarmupPlan(today, (10, 20))
 
     def on(at, wanted, **more):
@@ -68,3 +72,14 @@ def test_where_each_source_is_can_be_asked(store, use, today):
     found = store.warmup_days()
     assert found["a", "google"] == WarmupDay(today, 0, 3)
     assert found["b", ""] == WarmupDay(today, 0, 1)
+
+
+def test_postgresql_has_the_day_of_its_own_clock(kit, pg_server):
+    """Whatever the clock of the machine that asks says. It may be midnight between two of the questions."""
+    store = kit.open_postgres(pg_server.fresh())
+    try:
+        days = [store.use_budget(BudgetUse("clock", "", WarmupPlan(0), now))[0].day for now in (0.0, 20_000.0 * DAY)]
+        ((before,),) = pg_server.run("SELECT floor(extract(epoch FROM now()) / 86400)::bigint")
+    finally:
+        store.close()
+    assert before - 1 <= days[0] <= days[1] <= before
