@@ -22,9 +22,21 @@ _OVER = (Word.FINISHED, Word.CANCELLED)
 _MARKS = {"good": "ok", "wrong": "SLOW", "over": "-"}
 _MOST_LINES = 3  # of a sentence
 _FAILED = ("bounced", "blocked", "expired", "unknown")
-_PARTS = {status: (status,) for status in ("delivered", "deferred", *_FAILED)}
-_PARTS_TOGETHER = {"delivered": ("delivered",), "deferred": ("deferred",), "failed": _FAILED}
-_WIDE = 14 + 1 + 4 + 1 + 7 + 10 * len(_PARTS) + 12 + 9  # columns, from which on each status has its own
+
+
+class _Part(NamedTuple):
+    """A column of rows: those of the statuses in it, in so many columns of the terminal."""
+
+    head: str
+    statuses: Sequence[str]
+    width: int = 9
+
+
+_PARTS = [_Part(status, (status,)) for status in ("delivered", "deferred", *_FAILED)]
+_PARTS_TOGETHER = [_Part("delivered", ("delivered",)), _Part("deferred", ("deferred",), 8), _Part("failed", _FAILED, 7)]
+_NAME, _WIDE_NAME = 11, 14  # columns for a provider's name
+_FIGURES = 7 + 6 + 6 + 9  # columns: in flight, the pace, the connections, the next try
+_WIDE = _WIDE_NAME + 1 + 4 + 1 + 7 + 10 * len(_PARTS) + _FIGURES  # columns, from which on each status has its own
 
 
 class Told(NamedTuple):
@@ -122,18 +134,21 @@ def _tone(word: str) -> str:
 def _providers(told: Told, one: Mapping[str, Any], width: int) -> list[Line]:
     known = {provider["provider"]: provider for provider in told.providers}
     lasts = {} if told.recent is None else {last["provider"]: last for last in told.recent["providers"]}
-    parts = _PARTS if width >= _WIDE else _PARTS_TOGETHER
-    heads = " ".join(f"{name:>9}" for name in parts)
+    in_flight = one.get("in_flight")
+    parts, room = (_PARTS, _WIDE_NAME) if width >= _WIDE else (_PARTS_TOGETHER, _NAME)
+    heads = " ".join(f"{part.head:>{part.width}}" for part in parts) + f" {'flight':>6} {'pace':>5} {'conn':>5}"
     lines = [
         *_wrapped(f"{one['campaign']}: {one['situation']['sentence']}", width),
-        Line(f"{'provider':14} {'':4} {'last 50':>7} {heads} {'pace':>5} {'conn':>5} {'next try':>8}", "head"),
+        Line(f"{'provider':{room}} {'':4} {'last 50':>7} {heads} {'next try':>8}", "head"),
     ]
-    for provider, counts in sorted(one["by_provider"].items(), key=lambda item: (-sum(item[1].values()), item[0])):
+    shown = {name: one["by_provider"].get(name, {}) for name in (*one["by_provider"], *(in_flight or ()))}
+    for provider, counts in sorted(shown.items(), key=lambda item: (-sum(item[1].values()), item[0])):
         last = lasts.get(provider, {"last": 0, "delivered": 0})
         tone = light(last["last"], last["delivered"])
         now = known.get(provider)
-        cells = " ".join(f"{sum(counts.get(status, 0) for status in of):>9,}" for of in parts.values())
-        text = f"{clip(provider, 14):14} {_MARKS[tone]:4} {last['delivered']:>4}/{last['last']:<2} {cells}"
+        cells = " ".join(f"{sum(counts.get(status, 0) for status in part.statuses):>{part.width},}" for part in parts)
+        cells += f" {'' if in_flight is None else format(in_flight.get(provider, 0), ','):>6}"
+        text = f"{clip(provider, room):{room}} {_MARKS[tone]:4} {last['delivered']:>4}/{last['last']:<2} {cells}"
         text += f" {'':11}" if now is None else f" {now['rate_factor']:>5.0%} {now['open']:>5}"
         text += f" {_day_and_time(last.get('next_try_at')):>8}"
         lines.append(Line(text, "plain" if tone == "over" else tone))

@@ -15,6 +15,7 @@ def campaign(name="spring", word="sending", **more):
         "by_category": {"bad-mailbox": 5},
         "by_provider": {"google": {"delivered": 1000, "bounced": 2}, "other": {"deferred": 3}},
         "input_rows": 10_000_000,
+        "in_flight": {"google": 12},
         "rate": 2500.0,
         "seconds_left": 90,
         "holds": [],
@@ -75,13 +76,25 @@ def test_a_wide_terminal_has_the_columns_of_the_page():
             for line in screen(some, "providers", 0, width, 24)
             if line.text.startswith(("prov", "goog"))
         ]
-        for width in (107, 108)
+        for width in (114, 115)
     )
-    assert narrow[0][-7:] == ["delivered", "deferred", "failed", "pace", "conn", "next", "try"]
-    assert narrow[1] == ["google", "SLOW", "20/50", "1,000", "0", "14", "50%", "4"]
-    heads = ["delivered", "deferred", "bounced", "blocked", "expired", "unknown", "pace", "conn", "next", "try"]
-    assert wide[0][-10:] == heads
-    assert wide[1][3:] == ["1,000", "0", "2", "3", "4", "5", "50%", "4"]
+    assert narrow[0][-8:] == ["delivered", "deferred", "failed", "flight", "pace", "conn", "next", "try"]
+    assert narrow[1] == ["google", "SLOW", "20/50", "1,000", "0", "14", "12", "50%", "4"]
+    heads = ["delivered", "deferred", "bounced", "blocked", "expired", "unknown", "flight", "pace"]
+    assert wide[0][-11:] == [*heads, "conn", "next", "try"]
+    assert wide[1][3:] == ["1,000", "0", "2", "3", "4", "5", "12", "50%", "4"]
+
+
+def test_a_provider_that_only_has_messages_in_flight_is_shown_and_a_campaign_that_is_not_sent_has_none():
+    def rows(**more):
+        shown = screen(told(campaign(**more)), "providers", 0, 80, 24)
+        return [line.text.split() for line in shown if line.text.startswith(("goog", "yahoo"))]
+
+    assert rows(in_flight={"yahoo": 7}) == [
+        ["google", "SLOW", "20/50", "1,000", "0", "2", "0", "50%", "4"],
+        ["yahoo", "-", "0/0", "0", "0", "0", "7"],
+    ]
+    assert rows(in_flight=None) == [["google", "SLOW", "20/50", "1,000", "0", "2", "50%", "4"]]
 
 
 def test_sites_and_holds_with_their_reasons():
