@@ -63,11 +63,15 @@ class Kinds:
             self._rows[known] = sorted({*shown, *rows})[:SHOWN]
         return known
 
-    def findings(self, everywhere: int) -> Iterable[Finding]:
-        """Return what was found, as it was met; what is true of the letter in all ``everywhere`` rows names no row."""
+    def findings(self, everywhere: int, repeated: int) -> Iterable[Finding]:
+        """Return what was found, as it was met.
+
+        What is true of the letter in all ``everywhere`` rows names no row, and counts those that are mailed: of the
+        rows ``repeated`` have the address of an earlier one.
+        """
         for kind in self._kinds.values():
             severity, code, where, message, remedy = kind
             rows, count = tuple(self._rows[kind]), self._counts[kind]
             if everywhere > 1 and count == everywhere and where in _OF_THE_LETTER:
-                rows = ()
+                rows, count = (), count - repeated
             yield Finding(Severity(severity), code, where, message, remedy, rows, count)

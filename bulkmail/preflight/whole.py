@@ -227,7 +227,7 @@ class _Look:
             *self._changed,
             *self._of_the_list(),
             *(_about_all(kind) for kind in messages.odd()),
-            *counting.kinds.findings(counting.usable),
+            *counting.kinds.findings(counting.usable, len(counting.repeated)),
             *(finding for finding in self._of_sender if finding.code != "dns-no-answer" or not self._domains.fault),
             *self._of_domains(),
             *(of_problem(Severity.WARNING, "notice", notice) for notice in told),

@@ -33,7 +33,8 @@ def summary(found: Preflight) -> Iterator[str]:
 
 
 def _people(found: Preflight) -> Iterator[str]:
-    yield f"{count_of(found.mailed, 'person', 'people')} will be mailed"
+    of = "" if found.mailed == found.rows else f" of {count_of(found.rows, 'row')}"
+    yield f"{count_of(found.mailed, 'person', 'people')}{of} will be mailed"
     if found.repeated:
         yield f"{count_of(found.repeated, 'is', 'are')} repeated"
     if found.suppressed:

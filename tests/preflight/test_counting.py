@@ -28,7 +28,7 @@ def test_rows_by_what_becomes_of_them():
     assert counting.unusable_rows == [2, 3, 6]
     assert (counting.mistyped, list(counting.mistyped_as)) == (1, ["gmial.com"])
     counting.add_repeated(5)
-    told = {one.code: (one.rows, one.count) for one in counting.kinds.findings(2)}
+    told = {one.code: (one.rows, one.count) for one in counting.kinds.findings(2, 0)}
     assert told == {
         "invalid-address": ((2, 6), 2),
         "bad-row": ((3,), 1),

@@ -50,6 +50,8 @@ def test_a_small_list_with_one_of_each(folder):
         "role-address",
         "unsubscribe-not-signed",
     }
+    (unsigned,) = (one for one in found.findings if one.code == "unsubscribe-not-signed")
+    assert (unsigned.count, unsigned.rows) == (found.mailed, ())
     told = lines(folder)
     assert ("5", "Ann@example.org", "duplicate") in told
     assert ("6", "eve@gmial.com", "mistyped-domain") in told

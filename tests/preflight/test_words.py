@@ -7,8 +7,8 @@ from tests.preflight.test_result import made
 def test_the_summary_says_first_what_is_asked_first():
     lines = list(summary(made()))
     assert lines[0] == (
-        "spring: 1,998 people will be mailed, 2 are repeated, 4 rows cannot be used (rows 79, 336, 1,015, …), "
-        "3 addresses look mistyped (gmial.com)"
+        "spring: 1,998 people of 2,000 rows will be mailed, 2 are repeated, "
+        "4 rows cannot be used (rows 79, 336, 1,015, …), 3 addresses look mistyped (gmial.com)"
     )
     assert lines[1] == "  from:    Shop <news@example.com> (not signed)"
     assert lines[2] == "  subject: Ann, spring"
@@ -28,15 +28,17 @@ def test_one_of_each():
         unusable=1,
         unusable_rows=(7,),
         not_composed=1,
+        rows=5,
         mistyped=1,
         signed_by=("example.com",),
     )
     lines = list(summary(found))
     assert lines[0] == (
-        "spring: 1 person will be mailed, 1 is repeated, 1 is left out (suppressed), 1 row cannot be used (row 7), "
-        "1 row gives no message, 1 address looks mistyped (gmial.com)"
+        "spring: 1 person of 5 rows will be mailed, 1 is repeated, 1 is left out (suppressed), "
+        "1 row cannot be used (row 7), 1 row gives no message, 1 address looks mistyped (gmial.com)"
     )
     assert lines[1].endswith("(signed by example.com)")
+    assert next(iter(summary(made(rows=1998)))).startswith("spring: 1,998 people will be mailed, ")
 
 
 def test_nothing_composed_has_neither_subject_nor_size():
