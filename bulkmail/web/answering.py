@@ -150,7 +150,8 @@ class Pages:
             case ("campaigns",):
                 return see_other("/")
             case ("campaigns", name, "replies", *at, "csv") if len(at) in (0, 2):
-                return await (replies_csv(self._ask, name) if not at else replied_csv(self._ask, name, *at))
+                asked = (self._ask, self._in_thread, name)
+                return await (replied_csv(*asked, *at) if at else replies_csv(*asked))
             case ("campaigns", name, action) if action != "plots":
                 return await self._campaign_page(name, action, signed, call.query.get("provider", ""))
         sheet = await self._showing.show(Wanted(call.path, call.query, signed.user.role))
