@@ -104,6 +104,7 @@ PLAIN: tuple[Phrase, ...] = (
     _say(
         _C.RATE_LIMITED,
         r"(?:user|recipient|account|mailbox) (?:\S+ ){0,8}(?:is )?receiving (?:e?-?mail|messages?) (?:at a rate|too)",
+        r"recipient thread limit",
         transient=True,
     ),
     # full, whatever it is full of
@@ -134,7 +135,8 @@ PLAIN: tuple[Phrase, ...] = (
         r"\brl0000\d\d\b",
         r"(?:hourly|daily|per (?:hour|minute|day)) (?:\w+ ){0,3}(?:limit|exceed)",
         r"(?:exceed\w*|reached) (?:\S+ ){0,5}(?:hourly|daily|per (?:hour|minute|day))",
-        r"unexpected volume|too many recipients received|exceeded permitted limits",
+        r"(?:unexpected|excessive) volume|too many recipients received|exceeded permitted limits",
+        r"exceeded the number of (?:messages|mails)|limits for how many (?:messages|mails)|\bmail send limit",
         r"flood",
         r"(?:sending|hourly|daily|outbound|your) (?:\w+ )?quota|quota for sending",
         r"messages? from \S+ (?:\S+ )?(?:temporarily deferred|will be permanently deferred)",
@@ -243,7 +245,9 @@ PLAIN: tuple[Phrase, ...] = (
     ),
     _say(_C.ROUTING, r"mail (?:forwarding )?loop|too many hops|loop detected|hop count"),
     # how the sender introduced itself
-    _say(_C.PROTOCOL, r"(?:send|say|says|expected|need|polite|issue|use) (?:\S+ )?(?:helo|ehlo)\b"),
+    _say(
+        _C.PROTOCOL, r"(?:send|say|says|expected|need|polite|issue|use) (?:\S+ )?(?:helo|ehlo)\b|not rfc \d+ compliant"
+    ),
     _say(_C.POLICY, r"\b(?:helo|ehlo)\b"),
     # the sender's machine: on a list, or of a kind that is not wanted
     _say(
@@ -255,6 +259,7 @@ PLAIN: tuple[Phrase, ...] = (
         r" (?:blocked|(?<!not )listed|banned)\b(?! by its)",
         r"\brbl\b|\bdnsbl\b|bl[ao]ck ?-?list|denylist|\bblocked using",
         r"reputation",
+        r"(?:due to|because of) (?:its )?listing\b|\d\.\d{1,3} is blocked\b",
         signal="rate",
     ),
     _say(
@@ -279,7 +284,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"|mail ?box)",
         rf"{_ENDED}:? (?:e-?mail )?(?:user|mail ?box|account|recipient|inbox)\b",
         r"\bnot (?:been )?(?:polled|poped|popped|logged in|signed in|opened)\b",
-        r"554\.30",
+        r"554\.30|\binactive (?:e-?mail )?address\b",
         *INACTIVE,
     ),
     # the recipient's domain is not served here, or nowhere
@@ -344,7 +349,7 @@ PLAIN: tuple[Phrase, ...] = (
     ),
     _say(
         _C.SPAM_CONTENT,
-        r"\bspam|unsolicited|\bjunk\b|\buce\b|\bube\b|phishing|\[hcm1\]|\[bs02\]",
+        r"\bspam|unsolicited|\bjunk\b|\buce\b|\bube\b|phishing|\[hcm1\]|\[bs02\]|content presents",
         r"suspicious",
         r"bulk ?mail",
         r"content (?:\w+ ){0,2}(?:rejected|refused|denied|filter\w*)",
