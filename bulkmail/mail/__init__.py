@@ -74,7 +74,7 @@ from bulkmail.mail.late import (
     weigh,
 )
 from bulkmail.mail.lines import complete_lines, plain_lines
-from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again, is_to_leave
+from bulkmail.mail.outcome import NO_PEER, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again, is_to_leave
 from bulkmail.mail.patterns import JUDGED, Pattern, Scope, line_of, parse_pattern
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, EventRow, RecipientRow
@@ -99,7 +99,7 @@ __all__ = [
     "JUDGED",
     "MOST_LINES",
     "MOST_TARGET",
-    "NOWHERE",
+    "NO_PEER",
     "OWN_NAME",
     "RECIPIENT_COLUMNS",
     "REST",

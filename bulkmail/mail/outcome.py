@@ -135,7 +135,7 @@ class Peer:
     group: str = ""
 
 
-NOWHERE = Peer()
+NO_PEER = Peer()
 
 
 class Outcome(NamedTuple):
@@ -145,6 +145,6 @@ class Outcome(NamedTuple):
     stage: Stage
     reply: Reply | None = None
     note: str = ""  # our own words where no server replied: "connection timed out after 30 s"
-    peer: Peer = NOWHERE
+    peer: Peer = NO_PEER
     category: Category | None = None  # set where we know it better than any classifier (dns, tls, template, ...)
     permanent: bool = False  # with `category`: our own verdict that trying again is of no use (NXDOMAIN, null MX)

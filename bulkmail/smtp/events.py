@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bulkmail.mail import NOWHERE, Category, Fate, Outcome, Peer, Reply, Stage
+from bulkmail.mail import NO_PEER, Category, Fate, Outcome, Peer, Reply, Stage
 from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.transaction import Transaction
 
@@ -51,7 +51,7 @@ class Settled(NamedTuple):
     category: Category | None = None
     permanent: bool = False
 
-    def outcome(self, peer: Peer = NOWHERE) -> Outcome:
+    def outcome(self, peer: Peer = NO_PEER) -> Outcome:
         """Return the same in the shape all rooms share."""
         return Outcome(self.fate, self.stage, self.reply, self.note, peer, self.category, self.permanent)
 
@@ -86,7 +86,7 @@ class Closed:
     chunking_failed: bool = False
     source_fault: bool = False
 
-    def outcome(self, peer: Peer = NOWHERE) -> Outcome:
+    def outcome(self, peer: Peer = NO_PEER) -> Outcome:
         """Return what this close means to a recipient whose attempt ended with it, before MAIL."""
         stage = self.stage or Stage.CONNECT
         return Outcome(Fate.LOST, stage, self.reply, self.reason, peer, self.category)

@@ -28,7 +28,7 @@ def reply(code=250, *lines):
     return Reply(code, lines or ("2.0.0 Ok" if code < 400 else "no",))
 
 
-class Line:
+class FakeWriterThread:
     """Runs the store's work a turn later, as the writer's thread does; ``fault`` is what the disk says meanwhile."""
 
     def __init__(self, clock):
@@ -55,7 +55,7 @@ class Line:
         return succeed(None)
 
 
-class Paper:
+class FakeJournal:
     """A journal that keeps what it is told."""
 
     def __init__(self):
@@ -83,7 +83,7 @@ class Paper:
         pass
 
 
-class Watched(Spool):
+class AccountingSpool(Spool):
     """The real front; counts who has which row, and refuses a second outcome."""
 
     def __init__(self, *args, **kwargs):
@@ -327,7 +327,7 @@ class FakeWindow(FakeConnection):
         super().abort(reason)
 
 
-class Farm:
+class FakeServers:
     """All connections that were asked for. By itself it does nothing; `obliging` makes it a well-behaved world."""
 
     def __init__(self, clock):
@@ -473,10 +473,10 @@ class World:
         from bulkmail.spool import Journalled
 
         self.store.recover(Journalled(found=True), "boot", RetryPlan(), EPOCH)
-        self.disk = Line(self.clock)
-        self.journal = Paper()
+        self.disk = FakeWriterThread(self.clock)
+        self.journal = FakeJournal()
         self.faults = []
-        self.spool = Watched(
+        self.spool = AccountingSpool(
             self.store,
             self.journal,
             self.disk,
@@ -484,7 +484,7 @@ class World:
             clock=self.wall,
             on_fault=self._fault,
         )
-        self.farm = Farm(self.clock)
+        self.farm = FakeServers(self.clock)
         self.settings = settings or Settings()
         self.changed = Counter()
         self.facts = SiteFacts() if facts is None else facts
@@ -688,11 +688,11 @@ def kit():
     return SimpleNamespace(
         EPOCH=EPOCH,
         GONE=GONE,
-        Farm=Farm,
+        FakeServers=FakeServers,
         FakePool=FakePool,
-        Line=Line,
-        Paper=Paper,
-        Watched=Watched,
+        FakeWriterThread=FakeWriterThread,
+        FakeJournal=FakeJournal,
+        AccountingSpool=AccountingSpool,
         World=World,
         reply=reply,
         fail=fail,

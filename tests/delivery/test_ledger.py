@@ -66,7 +66,7 @@ class Store:
 
 class Scene:
     def __init__(self, kit, **retry):
-        self.journal = kit.Paper()
+        self.journal = kit.FakeJournal()
         self.store = Store(self.journal)
         self.now = NOW
         self.changed, self.due = [], []
@@ -420,7 +420,7 @@ def delivery(world, kit, settings, path, manners, *, power_cut=False):
     journalled.damaged |= power_cut
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(scope, "SqliteStore", lambda _: SqliteStore(f"{path}/spool.sqlite3"))
-        patch.setitem(scope, "Paper", lambda: Mortal.open(f"{path}/journal"))
+        patch.setitem(scope, "FakeJournal", lambda: Mortal.open(f"{path}/journal"))
         if journalled.found:
             recover = SqliteStore.recover
             patch.setattr(SqliteStore, "recover", lambda store, _, *more: recover(store, journalled, *more))

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from bulkmail.inbound import Refusal, forward
 from bulkmail.inbound.forward import SmtpForward
 from bulkmail.inbound.waiting import WaitingThreads
-from bulkmail.mail import NOWHERE, Fate, OwnFault, Reply, Stage
+from bulkmail.mail import NO_PEER, Fate, OwnFault, Reply, Stage
 from bulkmail.smtp import Closed, Settled
 
 
@@ -58,7 +58,7 @@ async def _found(addresses):
 
 def settle(conn, fate, reply=None, note=""):
     (transaction,) = conn.submitted
-    conn.listener.settled(conn, transaction, 0, Settled(transaction, 0, fate, Stage.DOT, reply, note), NOWHERE)
+    conn.listener.settled(conn, transaction, 0, Settled(transaction, 0, fate, Stage.DOT, reply, note), NO_PEER)
     conn.listener.transaction_over(conn, transaction)
 
 
@@ -81,7 +81,7 @@ def test_it_is_taken_when_the_server_has_taken_it(passing):
     assert conn.quitted == 1
     conn.listener.connection_ready(conn)
     assert len(conn.submitted) == 1
-    conn.listener.connection_closed(conn, Closed(None, None, "ended"), NOWHERE)
+    conn.listener.connection_closed(conn, Closed(None, None, "ended"), NO_PEER)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_what_else_may_become_of_it(passing, fate, reply, error):
 
 def test_the_next_address_is_tried_while_nothing_was_sent(passing):
     conns, found = passing("127.0.0.5", "127.0.0.6")
-    conns[0].listener.connection_closed(conns[0], Closed(Stage.CONNECT, None, "refused"), NOWHERE)
+    conns[0].listener.connection_closed(conns[0], Closed(Stage.CONNECT, None, "refused"), NO_PEER)
     assert [conn.ip for conn in conns] == ["127.0.0.5", "127.0.0.6"]
-    conns[1].listener.connection_closed(conns[1], Closed(Stage.GREETING, Reply(554, ("no",)), ""), NOWHERE)
+    conns[1].listener.connection_closed(conns[1], Closed(Stage.GREETING, Reply(554, ("no",)), ""), NO_PEER)
     assert "could not be reached for forwarding (554 no)" in str(error_of(found))
 
 

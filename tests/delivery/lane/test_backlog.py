@@ -251,7 +251,7 @@ def check_places(one):
 )
 @given(EVENTS)
 def test_a_message_is_in_exactly_one_place_after_any_sequence_of_events(world, events):
-    """And at the end each is recorded, or back in the spool; `Watched` refuses a second outcome."""
+    """And at the end each is recorded, or back in the spool; `AccountingSpool` refuses a second outcome."""
     made = Settings()
     default = made.shaping.default.model_copy(update={"rate": FAST, "connection_rate": FAST, "connections": 3})
     shaping = made.shaping.model_copy(update={"default": default})

@@ -36,7 +36,7 @@ class Scene:
         secret.chmod(0o600)
         given = {key: str(secret) if value == "secret" else value for key, value in relay.items()}
         self.clock = Clock()
-        self.farm = kit.Farm(self.clock)
+        self.farm = kit.FakeServers(self.clock)
         monkeypatch.setattr(module, "connect", self.farm.connect)
         self.commands: list[FakeCommand] = []
         self.relaying = Smarthost(
