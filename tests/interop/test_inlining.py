@@ -58,7 +58,7 @@ def differences(missing: Callable[[str], None]) -> Callable[..., list[tuple[str,
             input=json.dumps({"chromium": chromium, "pairs": pairs}),
             capture_output=True,
             env={**os.environ, "NODE_PATH": str(BROWSER / "node_modules")},
-            timeout=180,
+            timeout=300,
             encoding="utf-8",
         )
         assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def browse(serving: Callable[..., Any], missing: Callable[[str], None]) -> Calla
             input=json.dumps(told),
             capture_output=True,
             env={**os.environ, "NODE_PATH": str(FETCHED / "node_modules")},
-            timeout=180,
+            timeout=300,
             encoding="utf-8",
         )
         assert done.returncode == 0, done.stderr

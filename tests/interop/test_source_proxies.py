@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +29,12 @@ listen source-h
 """
 
 
+def listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+        return True
+    return False
+
+
 def test_mail_through_proxies(world: Any, until: Any, tmp_path: Path, missing: Callable[[str], None]) -> None:
     haproxy, microsocks = shutil.which("haproxy", path="/usr/sbin:/usr/bin"), shutil.which("microsocks")
     if haproxy is None or microsocks is None:
@@ -46,6 +54,8 @@ def test_mail_through_proxies(world: Any, until: Any, tmp_path: Path, missing: C
     ]
     world.settings(sources=sources)
     campaign = world.campaign("spring", [f"u{n}@d{n % 20}.test" for n in range(20)])
+    for port in ports:  # what finds no proxy rests, and the other source sends all
+        until(lambda port=port: listens(port), "the proxy")
 
     ended = world.run("-c", "spring")
 

@@ -92,7 +92,7 @@ def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callabl
         input=json.dumps({"chromium": chromium, "base": base, "visits": visits}),
         capture_output=True,
         env={**os.environ, "NODE_PATH": str(FETCHED / "node_modules")},
-        timeout=120,
+        timeout=300,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
