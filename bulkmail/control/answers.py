@@ -311,4 +311,6 @@ def _place(problem: Problem) -> str:
 
 def _site(site: LiveSite) -> dict[str, Any]:
     told = {name: value for name, value in site._asdict().items() if name != "binds"}
+    at, complaint = site.complaint or (None, "")
+    told |= {"complaint": complaint, "complained_at": stamp(at)}
     return {**told, "since": stamp(site.since), "until": stamp(site.until)}

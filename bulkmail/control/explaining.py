@@ -275,7 +275,11 @@ class _Explained:
         return f"at most {count_of(self.ceiling, 'message')} an hour{each} ({limit})"
 
     def _slowed(self) -> str:
-        return f" It has complained, so {self.factor:.1%} of that rate is used." if self.factor < 1.0 else ""
+        if self.factor >= 1.0:
+            return ""
+        complaint = self.known.live.complaint if self.known.live is not None else None
+        said = "" if complaint is None else f'; at {clock(complaint[0], self.now)} it said "{complaint[1]}"'
+        return f" It has complained, so {self.factor:.1%} of that rate is used{said}."
 
     def _until(self) -> str:
         return clock(self.until or self.now, self.now)

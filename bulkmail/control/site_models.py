@@ -32,7 +32,10 @@ class ProviderAnswer(Answer):
 
 
 class SiteAnswer(Answer):
-    """A site that is being sent to now. ``claimed``: messages in hand for it. ``source``: from where, "" by default."""
+    """A site that is being sent to now. ``claimed``: messages in hand for it. ``source``: from where, "" by default.
+
+    ``complaint``: the last reply since this start for which it was slowed down, "" without one, at ``complained_at``.
+    """
 
     site: str
     key: str
@@ -45,6 +48,8 @@ class SiteAnswer(Answer):
     in_flight: int
     connections: int
     source: str
+    complaint: str
+    complained_at: str | None
 
 
 class HostAnswer(Answer):

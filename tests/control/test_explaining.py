@@ -28,11 +28,8 @@ OTHER = Destination("a.example", "mx.a.example~1", "mx.a.example", "", ["mx.a.ex
 
 
 def live(binds, **more):
-    values = {"why": "", "since": None, "until": None, "connections": 3}
-    values |= more
-    return LiveSite(
-        "s", "k", "", "ready", values["why"], values["since"], values["until"], 5, 3, values["connections"], binds
-    )
+    made = LiveSite("s", "k", "", "ready", "", None, None, 5, 3, 3, binds)
+    return made._replace(**more)
 
 
 def told(destination=OTHER, settings=None, known=None):
@@ -106,6 +103,10 @@ def test_what_was_learnt_lowers_the_ceiling_and_is_told():
     assert found["ceiling"] == 12_000, "100 connections a minute of 2 messages"
     assert found["binds"] == "idle"
     assert "It has complained, so 25.0% of that rate is used." in found["sentence"]
+    site = live("rate", complaint=(NOW - 60, "421 4.7.0 [TSS04] deferred"))
+    assert told(GOOGLE, known=Known(facts, site))["sentence"].endswith(
+        'It has complained, so 25.0% of that rate is used; at 14:04 UTC it said "421 4.7.0 [TSS04] deferred".'
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Outcome
+from bulkmail.mail import Outcome, Reply
 from bulkmail.net import LiveConnection
 from bulkmail.shaping import TransactionResult
 from bulkmail.smtp import Transaction
@@ -26,13 +26,14 @@ class Shipment:
     """The context of a transaction: its messages by recipient index, and what came of those that are settled.
 
     ``unsettled``: how many have no outcome yet. A settled message's place is None. ``accepted``: whether one was.
-    ``refused``: the last one that was not, with its outcome; ``result``: what came of all that were not. ``sent``: when
-    it was handed over, on the reactor's clock.
+    ``refused``: the last one that was not, with its outcome; ``result``: what came of all that were not; ``complaint``:
+    the last reply that asks us to slow down. ``sent``: when it was handed over, on the reactor's clock.
     """
 
     accepted = False
     refused: tuple[Message, Outcome] | None = None
     result: TransactionResult | None = None
+    complaint: Reply | None = None
 
     def __init__(self, messages: Sequence[Message], sent: float = 0.0) -> None:
         self.messages: list[Message | None] = list(messages)

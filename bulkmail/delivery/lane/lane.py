@@ -53,6 +53,8 @@ _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that it
 class Lane:
     """The messages (``backlog``) of one site that are sent from one ``source``, and the connections for them.
 
+    ``limiter``: of what its limits are counted for; it also knows the last reply for which they were slowed down.
+
     ``pause``: the relay's where its mail goes through one.
     """
 
@@ -88,9 +90,9 @@ class Lane:
         self.backlog = backlog = Backlog(
             site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=wakeup
         )
-        self.ready, self._limiter = backlog.ready, limiters.of_site(site.key, provider, clocks.now(), source)
-        self._limiter.users += 1
-        self._slots = slots = ConnectionSlots(limiters, self._limiter, provider, source)
+        self.ready, self.limiter = backlog.ready, limiters.of_site(site.key, provider, clocks.now(), source)
+        self.limiter.users += 1
+        self._slots = slots = ConnectionSlots(limiters, self.limiter, provider, source)
         self._idle = Idle(self, slots, clocks.reactor, backlog.expects_more)
         self._listener = listener = LaneListener(
             self,
@@ -232,7 +234,7 @@ class Lane:
         """Reuse the session, or close it at its message limit."""
         now, quirks = self._now(), self.quirks
         used_up = connection in self._listener.spent or (connection.chunking and not quirks.chunks)
-        if used_up or self.backlog.closed or self._limiter.limiter.surplus or full(connection, quirks.most, now):
+        if used_up or self.backlog.closed or self.limiter.limiter.surplus or full(connection, quirks.most, now):
             quirks.leave(connection)
             self.wakeup.now()
             return
@@ -246,7 +248,7 @@ class Lane:
         # Idle connections, and those being opened, find their messages left.
         if len(ready) <= len(self.opening) + len(self._idle) or not self.may_send:
             return
-        if connection in self._listener.spent or self._limiter.limiter.surplus:
+        if connection in self._listener.spent or self.limiter.limiter.surplus:
             return
         on_wire = self.under_way.on(connection)
         if not may_pipeline(ready[0], connection, self.quirks, self.send_window, on_wire, now):
@@ -297,5 +299,5 @@ class Lane:
             return False
         self.backlog.stop()
         self.wakeup.cancel()
-        self._limiter.left(self._now())
+        self.limiter.left(self._now())
         return True

@@ -31,6 +31,7 @@ from bulkmail.smtp import Closed, Settled, Transaction
 _log = Logger("bulkmail")
 
 _ON_ITS_WAY = 1.0  # seconds: what a close says may be about what was handed over so long ago
+_WORDS_KEPT = 200  # characters of a reply
 
 
 class SessionOwner(Protocol):
@@ -125,6 +126,8 @@ class LaneListener:
             shipment.accepted = True
             return
         shipment.refused = message, outcome
+        if verdict.signal:
+            shipment.complaint = outcome.reply
         if self._is_new(conn, shipment, outcome.reply):
             self._count_words(outcome, peer.host, message)
         if shipment.result is None:
@@ -153,7 +156,7 @@ class LaneListener:
     def _not_all_accepted(self, shipment: Shipment, result: TransactionResult) -> None:
         now = self._clocks.now()
         consequences = self._feedback.transaction_over(result, now, accepted=shipment.accepted)
-        self._apply(consequences, now, shipment.sent)
+        self._apply(consequences, now, shipment.sent, shipment.complaint)
         if self._suspension.probing and not self._feedback.refuses_us:
             self._suspension.recovered()
         if not consequences.suspend or shipment.refused is None:
@@ -183,12 +186,14 @@ class LaneListener:
         if code == 421 and not signal:
             # said to nothing, or to MAIL, it is no attempt and tells of the pace all the same
             signal = classify(closed.outcome(peer)).signal
-        self._apply(self._feedback.connection_closed(code, signal, now), now, now - _ON_ITS_WAY)
+        self._apply(self._feedback.connection_closed(code, signal, now), now, now - _ON_ITS_WAY, closed.reply)
         self.spent.discard(conn)
         self._owner.session_closed(conn, chunking_failed=closed.chunking_failed)
 
     def attempt_refused(self, outcome: Outcome) -> None:
         """Count the words of a server that has refused the connection."""
+        if classify(outcome).signal:
+            self._complained(outcome.reply)
         self._count_words(outcome, outcome.peer.host)
 
     def _is_new(self, conn: LiveConnection, shipment: Shipment, reply: Reply | None) -> bool:
@@ -212,8 +217,15 @@ class LaneListener:
         if self._ruling.heard(self._site, self._source, self._limiter, reply, host, domain, run):
             self._quirks.look_up()
 
-    def _apply(self, consequences: Consequences, now: float, sent: float) -> None:
+    def _complained(self, reply: Reply | None) -> None:
+        """Keep the reply for which it is sent to more slowly, for people who ask why."""
+        if reply is not None:
+            self._limiter.complaint = self._clocks.wall(), str(reply)[:_WORDS_KEPT]
+
+    def _apply(self, consequences: Consequences, now: float, sent: float, reply: Reply | None) -> None:
         limiter = self._limiter.limiter
+        if consequences.signal:
+            self._complained(reply)
         if consequences.accepted:
             limiter.speed_up(now, sent)
         if consequences.signal == "connections":

@@ -41,7 +41,7 @@ class LiveSite(NamedTuple):
     """A site that is being sent to. Times are epoch seconds; ``why`` is "" where nothing is wrong.
 
     ``binds``: what keeps it from being faster at this moment: one of `BINDS`. ``source``: what is sent to it from, ""
-    where the system chooses.
+    where the system chooses. ``complaint``: when it was last slowed down for a reply since this start, and for which.
     """
 
     site: str
@@ -56,6 +56,7 @@ class LiveSite(NamedTuple):
     connections: int
     binds: str
     source: str = ""
+    complaint: tuple[float, str] | None = None
 
 
 BINDS = {
@@ -176,6 +177,7 @@ class Live:
             lane.connections,
             self._binds(lane),
             lane.source.name,
+            lane.limiter.complaint,
         )
 
     def _binds(self, lane: Lane) -> str:

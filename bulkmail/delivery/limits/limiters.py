@@ -97,16 +97,18 @@ class SlotPool:
 class SharedLimiter(SlotPool):
     """The limiter of a provider, site or address, with the slots that it counts.
 
-    ``used_at``: when a lane or a connection last left it, on the reactor's clock.
+    ``used_at``: when a lane or a connection last left it, on the reactor's clock. ``complaint``: the last reply for
+    which it was slowed down, with its time on the wall clock.
     """
 
-    __slots__ = ("kept", "limiter", "used_at")
+    __slots__ = ("complaint", "kept", "limiter", "used_at")
 
     def __init__(self, limiter: Limiter, now: float) -> None:
         super().__init__()
         self.limiter = limiter
         self.kept = limiter.factors  # as it is remembered over a restart
         self.used_at = now
+        self.complaint: tuple[float, str] | None = None
 
     @property
     def room(self) -> bool:

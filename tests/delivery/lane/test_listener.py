@@ -67,7 +67,28 @@ def test_one_421_halves_the_window_once_and_the_pace_once(world):
     w.farm.answers = complain
     w.until(lambda: w.farm.answers == 250, 60)
     assert lane.send_window.window == 8
-    assert lane._limiter.limiter.pace == 0.5
+    assert lane.limiter.limiter.pace == 0.5
+    assert lane.limiter.complaint == (w.clocks.wall(), "421 4.7.28 too many messages, slow down")
+
+
+def test_a_421_to_mail_is_no_attempt_and_its_words_are_kept_for_people(world):
+    w = world()
+    w.campaign({"a.example": 3})
+    answer = Reply(421, ("4.7.0 [TSS04] Messages from 192.0.2.9 temporarily deferred",))
+
+    def complain(connection):
+        w.farm.answers = 250
+        connection.settle(Fate.UNTRIED, Stage.MAIL, answer)
+        connection.close(Stage.MAIL, answer, str(answer))
+
+    w.farm.obliging()
+    w.farm.answers = complain
+    w.start()
+    w.until(lambda: len(w.attempts()) == 3, 600)
+    (lane,) = w.feeder.lanes.values()
+    assert {result for _, _, result, _ in w.attempts()} == {"delivered"}
+    assert lane.limiter.complaint is not None
+    assert lane.limiter.complaint[1] == str(answer)
 
 
 def test_one_reply_to_eight_equal_messages_is_one_refusal(world):
@@ -155,7 +176,7 @@ def test_one_complaint_changes_pace_window_and_block_once(world, complaints):
     w = world(settings=settings(connections=1))
     lane = next(iter(opened(w, "a.example").lanes.values()))
     lane.send_window.window = window = 16
-    limiter = lane._limiter.limiter
+    limiter = lane.limiter.limiter
     heard, slowed, refusals, pace = -inf, -inf, 0, 1.0
     for wait, recipients, outcome, closes in complaints:
         w.clock.advance(wait)
@@ -167,7 +188,7 @@ def test_one_complaint_changes_pace_window_and_block_once(world, complaints):
             shipment.result.note(outcome, classify(outcome))
         lane._listener.transaction_over(None, SimpleNamespace(context=shipment))
         if closes:
-            lane._listener._apply(lane._listener._feedback.connection_closed(421, "", now), now, now)
+            lane._listener._apply(lane._listener._feedback.connection_closed(421, "", now), now, now, None)
         complaint = outcome is TOO_FAST
         if (complaint or closes) and now >= heard + COMPLAINT_SETTLE:
             window, heard = max(1, window // 2), now
