@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import signal
+import socketserver
 import stat
+import threading
 import time
 from datetime import datetime
 from typing import Any
@@ -50,6 +52,37 @@ def test_a_service_is_asked_over_its_socket(world: Any, sending: Any, until: Any
     assert running.wait().status == 3
     assert not path.exists()
     assert os.path.exists(path.parent)
+
+
+class _Refuses(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        self.wfile.write(b"220 mx.test\r\n")
+        for line in self.rfile:
+            if line.startswith(b"EHLO"):
+                self.wfile.write(b"250 mx.test\r\n")
+            else:
+                self.wfile.write(b"421 4.7.0 [TSS04] Messages from 192.0.2.9 temporarily deferred\r\n")
+                return
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    block_on_close = False  # for a session that the service has open
+
+
+def test_who_asks_why_it_is_slow_is_told_the_reply_though_it_was_no_attempt(world: Any, until: Any) -> None:
+    with _Server(("127.0.0.1", 0), _Refuses) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            world.start_names({"d0.test": ["mx.interop.test"]}, {"mx.interop.test": "127.0.0.1"})
+            world.settings(smtp={"port": server.server_address[1]})
+            world.campaign("spring", [f"user-{n}@d0.test" for n in range(50)])
+            world.start("-c", "spring")
+            told = until(lambda: "TSS04" in (said := world.bulkmail("explain", "d0.test").out) and said, "the reply")
+        finally:
+            server.shutdown()
+    assert 'it said "421 4.7.0 [TSS04] Messages from 192.0.2.9 temporarily deferred"' in told
+    assert "It has complained, so " in told
 
 
 def test_a_pause_is_felt_within_a_second_and_a_resume_sends_the_rest_once(world: Any, sending: Any, until: Any) -> None:
