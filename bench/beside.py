@@ -21,12 +21,12 @@ import _lab as lab
 from intake import BOUNCE, service
 
 TICK = 0.01
-CONNECTIONS = 60  # each sends its next bounce behind the 250 to its last: 200 a second at up to 300 ms for a 250
+CONNECTIONS = 150  # each sends its next bounce behind the 250 to its last: 200 a second at up to 750 ms for a 250
 INBOUND = """\
 inbound:
   listen: ["127.0.0.1:{port}"]
   domains: [in.example.com]
-  limits: {{connections_per_address: 100, messages_per_connection: 1000000}}
+  limits: {{connections_per_address: 200, messages_per_connection: 1000000}}
 suppression: {{auto: {{hard_bounce: {{after: 1}}}}}}
 """
 NAMED = "anna@mx.example"  # whom the report of `intake` is about

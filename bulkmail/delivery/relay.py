@@ -169,7 +169,7 @@ class Smarthost:
 
         A dot is in the journal by now: its recipient is charged all the same, the first of all.
         """
-        words = self.turned_away(event)
+        words = self.fault_in_reply(event)
         if words:
             self.pause_for(words)
         return bool(words) and event.stage is not Stage.DOT
@@ -189,7 +189,7 @@ class Smarthost:
             return f"{self._named(closed.reason)}; nothing was sent. Check relay.host, relay.tls and relay.ca_file"
         return self._named(closed.reason) if closed.own_fault else ""
 
-    def turned_away(self, event: Settled) -> str:
+    def fault_in_reply(self, event: Settled) -> str:
         """Return what the operator has to mend where a reply is about us, not about its recipient; ``""``: nothing.
 
         Once the relay has accepted a message, such a reply is about one recipient; only "sign in first" never is.

@@ -16,7 +16,7 @@ INBOUND, PAGE = "127.76.0.1", "127.76.0.2"
 """Where a mailer under rehearsal takes mail in and serves its page, on the port of the mail servers."""
 
 
-class Deed(StrEnum):
+class Reaction(StrEnum):
     """What is done with a message that was taken. Its value is the local part that asks for it."""
 
     BOUNCE = "late-bounce"  # returned: there is no such mailbox behind the server that took it
@@ -34,27 +34,27 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """So large a ``share`` of all recipients does a deed ``wait`` seconds after the message was taken."""
+    """So large a ``share`` of all recipients reacts in this way ``wait`` seconds after the message was taken."""
 
-    deed: Deed
+    reaction: Reaction
     share: float
     wait: float
 
 
 HABITS = (
-    Habit(Deed.BOUNCE, 0.008, 120.0),
-    Habit(Deed.FULL, 0.004, 1800.0),
-    Habit(Deed.DELAY, 0.006, 900.0),
-    Habit(Deed.BLOCK, 0.003, 300.0),
-    Habit(Deed.AWAY, 0.02, 60.0),
-    Habit(Deed.COMPLAIN, 0.002, 1200.0),
-    Habit(Deed.ONE_CLICK, 0.006, 600.0),
-    Habit(Deed.VISIT, 0.004, 900.0),
-    Habit(Deed.BY_MAIL, 0.002, 900.0),
-    Habit(Deed.SCAN, 0.03, 30.0),
-    Habit(Deed.CLICK, 0.08, 300.0),
+    Habit(Reaction.BOUNCE, 0.008, 120.0),
+    Habit(Reaction.FULL, 0.004, 1800.0),
+    Habit(Reaction.DELAY, 0.006, 900.0),
+    Habit(Reaction.BLOCK, 0.003, 300.0),
+    Habit(Reaction.AWAY, 0.02, 60.0),
+    Habit(Reaction.COMPLAIN, 0.002, 1200.0),
+    Habit(Reaction.ONE_CLICK, 0.006, 600.0),
+    Habit(Reaction.VISIT, 0.004, 900.0),
+    Habit(Reaction.BY_MAIL, 0.002, 900.0),
+    Habit(Reaction.SCAN, 0.03, 30.0),
+    Habit(Reaction.CLICK, 0.08, 300.0),
 )
-_ASKED = {habit.deed.value: habit for habit in HABITS}
+_ASKED = {habit.reaction.value: habit for habit in HABITS}
 _FIELD = rb"(?im)^%b:[ \t]*((?:[^\r\n]|\r\n[ \t])*)"
 _LINK = re.compile(rb"<https?://[^/<>\s]+(/u/[^<>\s]+)>")
 _COUNTED = re.compile(rb"https?://[^/<>\s\"]+(/c/[a-z2-7]+/[A-Za-z0-9_-]+/[0-9a-f]+\?[^<>\s\"')]+)")
@@ -99,22 +99,22 @@ def field(message: bytes, name: bytes) -> str:
     return "" if found is None else found[1].replace(b"\r\n", b"").decode("utf-8", "replace").strip()
 
 
-def done(deed: Deed, mail_from: str, recipient: str, mx: str, message: bytes) -> Mail | Visit | None:
-    """Return the deed as something to be sent; None where the message offers no way to do it."""
-    if deed in _BACK:
+def traffic_of(reaction: Reaction, mail_from: str, recipient: str, mx: str, message: bytes) -> Mail | Visit | None:
+    """Return a reaction as something to be sent; None where the message offers no way to do it."""
+    if reaction in _BACK:
         if _RETURN_PATH.fullmatch(mail_from) is None:
             return None
-        return Mail("", mail_from, _BACK[deed](mail_from, recipient, mx, message))
-    if deed is Deed.COMPLAIN:
+        return Mail("", mail_from, _BACK[reaction](mail_from, recipient, mx, message))
+    if reaction is Reaction.COMPLAIN:
         to = field(message, b"CFBL-Address").partition(";")[0].strip().strip("<>")
         if not to and _RETURN_PATH.fullmatch(mail_from) is not None:
             to = f"complaints@{mail_from.rpartition('@')[2]}"  # where the provider's form was told to send them
         return Mail(f"feedback@{mx}", to, _complaint(to, mx, message)) if to else None
     counted = tuple(dict.fromkeys(link.decode("ascii") for link in _COUNTED.findall(message.replace(b"=\r\n", b""))))
-    if deed is Deed.CLICK:
+    if reaction is Reaction.CLICK:
         return Visit(counted[0], (("GET", b""),)) if counted else None
     ways = field(message, b"List-Unsubscribe").encode()
-    if deed is Deed.BY_MAIL:
+    if reaction is Reaction.BY_MAIL:
         mailto = _MAILTO.search(ways)
         if mailto is None or b"+" not in mailto[1]:
             return None
@@ -123,13 +123,13 @@ def done(deed: Deed, mail_from: str, recipient: str, mx: str, message: bytes) ->
     link = _LINK.search(ways)
     if link is None:
         return None
-    return Visit(link[1].decode("ascii", "replace"), _STEPS[deed], counted if deed is Deed.SCAN else ())
+    return Visit(link[1].decode("ascii", "replace"), _STEPS[reaction], counted if reaction is Reaction.SCAN else ())
 
 
 _STEPS = {
-    Deed.ONE_CLICK: (("POST", b"List-Unsubscribe=One-Click"),),
-    Deed.VISIT: (("GET", b""), ("POST", b"action=leave")),
-    Deed.SCAN: (("HEAD", b""), ("GET", b"")),
+    Reaction.ONE_CLICK: (("POST", b"List-Unsubscribe=One-Click"),),
+    Reaction.VISIT: (("GET", b""), ("POST", b"action=leave")),
+    Reaction.SCAN: (("HEAD", b""), ("GET", b"")),
 }
 
 
@@ -236,10 +236,10 @@ def _complaint(to: str, mx: str, message: bytes) -> bytes:
     ).encode("utf-8", "surrogateescape")
 
 
-_BACK: dict[Deed, Callable[[str, str, str, bytes], bytes]] = {
-    Deed.BOUNCE: _returned("failed", "5.1.1", "550 5.1.1 No such user here"),
-    Deed.FULL: _returned("failed", "4.2.2", "452 4.2.2 The mailbox is over quota"),
-    Deed.DELAY: _returned("delayed", "4.4.1", "421 4.4.1 Connection timed out"),
-    Deed.BLOCK: _returned("failed", "5.7.1", "550 5.7.1 Message rejected by content filter"),
-    Deed.AWAY: _away,
+_BACK: dict[Reaction, Callable[[str, str, str, bytes], bytes]] = {
+    Reaction.BOUNCE: _returned("failed", "5.1.1", "550 5.1.1 No such user here"),
+    Reaction.FULL: _returned("failed", "4.2.2", "452 4.2.2 The mailbox is over quota"),
+    Reaction.DELAY: _returned("delayed", "4.4.1", "421 4.4.1 Connection timed out"),
+    Reaction.BLOCK: _returned("failed", "5.7.1", "550 5.7.1 Message rejected by content filter"),
+    Reaction.AWAY: _away,
 }

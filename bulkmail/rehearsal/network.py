@@ -19,7 +19,7 @@ class Totals:
     """Counts of a rehearsal so far. ``refused`` and ``deferred`` count replies from MAIL to the dot."""
 
     connections: int = 0
-    turned_away: int = 0  # with 421, at a limit
+    rejected_at_limit: int = 0  # with 421, at a limit
     tls: int = 0  # handshakes done
     messages: int = 0  # kept
     recipients: int = 0

@@ -16,7 +16,7 @@ from twisted.mail.smtp import sendmail
 from twisted.web.client import Agent, FileBodyProducer, readBody
 from twisted.web.http_headers import Headers
 
-from bulkmail.rehearsal.later import INBOUND, PAGE, Deed, Mail, Visit, done, habit_of
+from bulkmail.rehearsal.later import INBOUND, PAGE, Mail, Reaction, Visit, habit_of, traffic_of
 from bulkmail.rehearsal.store import NoStore, ReceivedMessage
 
 _AT_ONCE = 10
@@ -36,15 +36,15 @@ class Returning(NoStore):
     def __init__(
         self, reactor: Any, store: NoStore, port: Callable[[], int], chance: Callable[..., float], speed: float
     ) -> None:
-        self.sent: Counter[str] = Counter()  # by deed; `failed` are those that were not taken
+        self.sent: Counter[str] = Counter()  # by reaction; `failed` are those that were not taken
         self._reactor = reactor
         self._store = store
         self._port = port
         self._chance = chance
         self._speed = speed
         self._seen: set[str] = set()  # recipients: a copy of a message has no further consequences
-        self._waiting: dict[int, tuple[Any, Deed, Mail | Visit]] = {}
-        self._due: deque[tuple[Deed, Mail | Visit]] = deque()
+        self._waiting: dict[int, tuple[Any, Reaction, Mail | Visit]] = {}
+        self._due: deque[tuple[Reaction, Mail | Visit]] = deque()
         self._busy = 0
         self._number = 0
         self._resting: list[Deferred[None]] = []
@@ -57,12 +57,12 @@ class Returning(NoStore):
             if habit is None or recipient in self._seen or len(self._waiting) >= _MOST:
                 continue
             self._seen.add(recipient)
-            deed = done(habit.deed, received.mail_from, recipient, received.mx, received.message)
-            if deed is not None:
+            traffic = traffic_of(habit.reaction, received.mail_from, recipient, received.mx, received.message)
+            if traffic is not None:
                 self._number += 1
                 wait = 0.0 if self._resting else habit.wait / self._speed
                 timer = self._reactor.callLater(wait, self._is_due, self._number)
-                self._waiting[self._number] = (timer, habit.deed, deed)
+                self._waiting[self._number] = (timer, habit.reaction, traffic)
 
     def flush(self) -> None:
         """Write what the store holds back."""
@@ -83,17 +83,17 @@ class Returning(NoStore):
         return answer
 
     def _is_due(self, number: int) -> None:
-        _, deed, what = self._waiting.pop(number)
-        self._due.append((deed, what))
+        _, reaction, what = self._waiting.pop(number)
+        self._due.append((reaction, what))
         self._go_on()
 
     def _go_on(self) -> None:
         while self._due and self._busy < _AT_ONCE:
-            deed, what = self._due.popleft()
+            reaction, what = self._due.popleft()
             self._busy += 1
             doing: Deferred[Any] = self._send(what) if isinstance(what, Mail) else ensureDeferred(self._visit(what))
             doing.addTimeout(_WITHIN, self._reactor)
-            doing.addCallbacks(lambda _, name=deed.value: name, lambda _: "failed")
+            doing.addCallbacks(lambda _, name=reaction.value: name, lambda _: "failed")
             doing.addCallback(self._ended)
         if not (self._due or self._busy or self._waiting):
             resting, self._resting = self._resting, []

@@ -71,7 +71,7 @@ class ServerSession:
             greeting = b"220 %s ESMTP\r\n" % speaker.exchanger.name.encode()
             self._replies.at(Step.CONNECT, partial(speaker.say, greeting))
         else:
-            speaker.network.totals.turned_away += 1
+            speaker.network.totals.rejected_at_limit += 1
             speaker.hang_up(self._persona.connections_reply)
         speaker.flush()
 

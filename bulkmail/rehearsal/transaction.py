@@ -59,7 +59,7 @@ class Transaction:
         elif persona.tls is Tls.REQUIRED and not speaker.client.tls:
             speaker.refuse(b"530 5.7.0 Must issue a STARTTLS command first\r\n")
         elif persona.messages and speaker.client.messages >= persona.messages:
-            speaker.network.totals.turned_away += 1
+            speaker.network.totals.rejected_at_limit += 1
             speaker.hang_up(persona.messages_reply)
         elif not self._too_fast(Step.MAIL):
             self._check_parameters(found[1], found[2])

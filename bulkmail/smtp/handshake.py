@@ -32,12 +32,12 @@ class Handshake(Dialogue):
     def _greeted(self, _reply: Reply, _owed: Owed) -> None:
         self._line.send_command(Slot.EHLO, f"EHLO {self._hostname}\r\n")
 
-    def _turned_away(self, reply: Reply, owed: Owed) -> None:
+    def _refused(self, reply: Reply, owed: Owed) -> None:
         self._close_with_quit(f"refused: {reply}", SLOTS[owed[0]].stage, reply)
 
     def _without_extensions(self, reply: Reply, owed: Owed) -> None:
         if self._secure:  # EHLO was fine in clear: it is TLS that this server cannot do
-            self._turned_away(reply, owed)
+            self._refused(reply, owed)
         else:
             self._line.send_command(Slot.HELO, f"HELO {self._hostname}\r\n")
 
@@ -69,7 +69,7 @@ class Handshake(Dialogue):
         if self._mode is TlsMode.OPPORTUNISTIC:
             self._sign_in_or_go_on()
         else:
-            self._turned_away(reply, owed)
+            self._refused(reply, owed)
 
     def _become_ready(self, _reply: Reply | None = None, _owed: Owed | None = None) -> None:
         if self._leaving:

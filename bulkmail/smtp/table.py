@@ -89,9 +89,9 @@ SLOTS: dict[Slot, Facts] = {
 # What a reply does, by the slot it fills and its first digit: the name of the session's method.
 # A 421 is not here: it ends the session in every slot (RFC 5321 3.8).
 RULES: dict[Slot, dict[int, str]] = {
-    Slot.BANNER: {2: "_greeted", 4: "_turned_away", 5: "_turned_away"},
-    Slot.EHLO: {2: "_introduced", 4: "_turned_away", 5: "_without_extensions"},
-    Slot.HELO: {2: "_introduced", 4: "_turned_away", 5: "_turned_away"},
+    Slot.BANNER: {2: "_greeted", 4: "_refused", 5: "_refused"},
+    Slot.EHLO: {2: "_introduced", 4: "_refused", 5: "_without_extensions"},
+    Slot.HELO: {2: "_introduced", 4: "_refused", 5: "_refused"},
     Slot.STARTTLS: {2: "_upgrade", 4: "_without_tls", 5: "_without_tls"},
     Slot.TLS: {},
     Slot.AUTH: {2: "_signed_in", 3: "_challenged", 4: "_not_signed_in", 5: "_not_signed_in"},
@@ -102,6 +102,6 @@ RULES: dict[Slot, dict[int, str]] = {
     Slot.RESTART: {2: "_taken"},
     Slot.BDAT: {2: "_chunk_taken", 4: "_chunk_refused", 5: "_chunk_refused"},
     Slot.VOID: {2: "_reset", 4: "_reset", 5: "_reset"},
-    Slot.RSET: {2: "_become_ready", 4: "_turned_away", 5: "_turned_away"},
+    Slot.RSET: {2: "_become_ready", 4: "_refused", 5: "_refused"},
     Slot.QUIT: {2: "_left", 4: "_left", 5: "_left"},
 }

@@ -66,7 +66,7 @@ def test_started_in_a_hostile_folder_it_runs_nothing_of_it(world: Any, monkeypat
 
 
 def test_what_comes_back_is_in_its_report(world: Any) -> None:
-    deeds = {
+    reactions = {
         "late-bounce": "bounced",
         "late-full": "blocked",
         "late-delay": "delivered",
@@ -85,7 +85,7 @@ def test_what_comes_back_is_in_its_report(world: Any) -> None:
     )
     more = "unsubscribe: built-in\nlinks: {utm: {source: news}, clicks: count}\n"
     html = '<p>Hi <a href="https://shop.example/a?b=1">a</a> <a href="https://shop.example/{{ email }}">b</a>'
-    campaign = world.campaign("spring", [f"{deed}@accept.test" for deed in deeds], html=html, more=more)
+    campaign = world.campaign("spring", [f"{reaction}@accept.test" for reaction in reactions], html=html, more=more)
 
     rehearsed = world.run("-c", "spring", "--rehearse")
 
@@ -95,7 +95,7 @@ def test_what_comes_back_is_in_its_report(world: Any) -> None:
         list(csv.DictReader(io.StringIO((place / name).read_bytes().decode("utf-8-sig"), newline="")))
         for name in ("recipients.csv", "attempts.csv")
     )
-    assert {row["email"].partition("@")[0]: row["status"] for row in rows} == deeds
+    assert {row["email"].partition("@")[0]: row["status"] for row in rows} == reactions
     found = {(line["email"].partition("@")[0], line["result"]) for line in lines if line["result"] != "delivered"}
     assert found == {
         ("late-bounce", "returned"),

@@ -232,23 +232,23 @@ def test_what_is_ours_to_mend(relaying, given, closed, words):
     ],
 )
 def test_what_the_relay_says_of_us_and_not_of_a_recipient(relaying, event, words):
-    found = relaying().turned_away(event)
+    found = relaying().fault_in_reply(event)
     assert words in found
     assert bool(words) is bool(found)
 
 
 def test_once_it_has_taken_a_message_its_refusals_are_about_recipients(relaying):
     one = relaying()
-    assert one.turned_away(settled(250, "ok", Stage.DOT)) == ""
-    assert one.turned_away(settled(554, "Relay access denied", Stage.RCPT)) == ""
-    assert one.turned_away(settled(550, "no")) == ""
-    assert one.turned_away(settled(530, "Authentication required")) != "", "this never is"
+    assert one.fault_in_reply(settled(250, "ok", Stage.DOT)) == ""
+    assert one.fault_in_reply(settled(554, "Relay access denied", Stage.RCPT)) == ""
+    assert one.fault_in_reply(settled(550, "no")) == ""
+    assert one.fault_in_reply(settled(530, "Authentication required")) != "", "this never is"
 
 
 def test_it_is_asked_less_and_less_often(relaying):
     one = relaying()
     assert [one.wait for _ in range(8)] == [5, 10, 20, 40, 80, 160, 300, 300]
-    one.turned_away(settled(250, "ok", Stage.DOT))
+    one.fault_in_reply(settled(250, "ok", Stage.DOT))
     assert one.wait == 5
 
 

@@ -95,7 +95,7 @@ def test_sent_away_at_the_limit(talk) -> None:
     client = talk("busy", hello=False)
     assert client.connect(welcome=False).startswith("421 4.7.0 Too many")
     assert client.closed
-    assert client.network.totals.turned_away == 1
+    assert client.network.totals.rejected_at_limit == 1
 
 
 def test_a_wait_holds_up_all_that_follows(talk) -> None:

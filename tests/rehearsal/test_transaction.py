@@ -145,7 +145,7 @@ def test_421_to_the_mail_that_is_too_many(talk) -> None:
     assert not client.closed
     assert client.envelope() == ["421"]
     assert client.closed
-    assert client.network.totals.turned_away == 1
+    assert client.network.totals.rejected_at_limit == 1
 
 
 def test_two_codes_at_the_dot(talk) -> None:

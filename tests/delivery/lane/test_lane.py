@@ -136,8 +136,8 @@ def test_untried_is_free_three_times_and_then_an_attempt(world, fast):
 def test_lost_before_the_dot_is_deferred_and_behind_it_unknown(world, fast):
     one = world(settings=fast())
     one.farm.connects = True
-    deeds = iter([lambda c: c.lose(Fate.LOST, Stage.DATA), lambda c: c.dot() and c.lose()])
-    one.farm.answers = lambda connection: one.clock.callLater(0.01, next(deeds), connection)
+    answers = iter([lambda c: c.lose(Fate.LOST, Stage.DATA), lambda c: c.dot() and c.lose()])
+    one.farm.answers = lambda connection: one.clock.callLater(0.01, next(answers), connection)
     run = one.campaign({"a.example": 2})
     one.start()
     one.run(10)

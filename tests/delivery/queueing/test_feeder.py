@@ -498,24 +498,24 @@ def test_waiting_for_what_is_in_hand_ends(world):
 # the law
 
 
-def act(one, connection, deed):
+def act(one, connection, action):
     """One of the things that can happen to a message under way."""
     if connection.current is None:
         return
-    if deed == "lost":
+    if action == "lost":
         connection.lose()
-    elif deed == "untried":
+    elif action == "untried":
         connection.lose(Fate.UNTRIED)
-    elif deed == "silence":
+    elif action == "silence":
         if connection.dot():
             connection.lose(Fate.UNKNOWN, Stage.DOT)
-    elif deed == "rcpt":
+    elif action == "rcpt":
         connection.answer(550, "5.1.1 no such user", stage=Stage.RCPT)
-    elif deed == "later":
+    elif action == "later":
         connection.answer(451, "4.3.0 later")
-    elif deed == "421":
+    elif action == "421":
         connection.answer(421, "4.7.0 too many messages", stage=Stage.MAIL)
-    elif deed == "stray":
+    elif action == "stray":
         connection.answer(250)
         connection.stray = True
         one.clock.callLater(5.0, connection.lose)
@@ -545,14 +545,14 @@ TROUBLE = st.lists(
     st.booleans(),
 )
 def test_every_claimed_row_is_recorded_or_given_back_once_whatever_happens(
-    world, kit, deeds, trouble, bad, connections, stop
+    world, kit, actions, trouble, bad, connections, stop
 ):
     one = world(
         settings=kit.retry(schedule=(2.0, 5.0), expire_after=120.0, unknown_after=3.0, greylist_after=1.0),
         connections=connections,
     )
     one.farm.connects = True
-    fates = iter(deeds)
+    fates = iter(actions)
 
     def answers(connection):
         one.clock.callLater(0.1, act, one, connection, next(fates, "ok"))
