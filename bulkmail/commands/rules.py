@@ -39,6 +39,7 @@ def _list(given: argparse.Namespace) -> int:
             "match": rule.pattern.written,
             "times": rule.times,
             "within": rule.within,
+            "in_a_row": rule.in_a_row,
             "do": rule.action.words,
         }
         for rule in rules
@@ -47,7 +48,11 @@ def _list(given: argparse.Namespace) -> int:
         say_json(shown)
         return DONE
     for one in shown:
-        often = "" if one["times"] == 1 else f" {one['times']} times in {format_duration(one['within'])}"
+        often = (
+            ""
+            if one["times"] == 1
+            else f" {one['times']} times{' in a row' * one['in_a_row']} in {format_duration(one['within'])}"
+        )
         say(f"{one['scope'] or 'everybody'}: {one['match']}{often}: {one['do']}   [{one['rule']}]")
     return DONE
 
@@ -58,20 +63,23 @@ def _try(given: argparse.Namespace) -> int:
     counter = RuleCounter(RuleBook([*own_rules(settings.shaping.rules), *SHIPPED_RULES]))
     acted: list[dict[str, Any]] = []
     refused, matched = 0, Counter[str]()
+    mended: set[str] = set()  # what has accepted something since it last refused
     for one in sorted(attempts_in(given.report), key=lambda one: one.at):
+        provider = RELAY if settings.relay is not None else provider_of([one.host], table)
+        key = provider or one.host
+        if one.result == "delivered":
+            mended.add(key)
         if one.code < 400 or one.result not in ("deferred", "failed", "unknown"):
             continue
         refused += 1
-        provider = RELAY if settings.relay is not None else provider_of([one.host], table)
         domain = one.email.rpartition("@")[2].lower()
         for number in counter.book.matching(provider, one.host, domain, one.code, one.reply):
             matched[counter.book.rules[number].name] += 1
-        key = provider or one.host
-        for rule in counter.heard(
-            key, one.at, provider=provider, host=one.host, domain=domain, code=one.code, text=one.reply
-        ):
+        about = {"provider": provider, "host": one.host, "domain": domain}
+        for rule in counter.heard(key, one.at, **about, code=one.code, text=one.reply, mended=key in mended):
             said = {"at": utc(one.at, "seconds"), "line": one.line, "rule": rule.name, "provider": provider}
             acted.append({**said, "host": one.host, "do": rule.action.words, "reply": f"{one.code} {one.reply}"[:300]})
+        mended.discard(key)
     if given.json:
         say_json({"refusals": refused, "acted": acted, "matched": dict(matched)})
         return DONE

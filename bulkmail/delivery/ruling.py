@@ -50,6 +50,8 @@ class Ruling:
     ) -> bool:
         """Count a refusal of mail from ``source`` by a server of ``site``; return whether something was done.
 
+        It is counted before the limiter slows down for it, so that a rule which acts on the rate does so instead.
+
         ``host``: of the server. ``domain`` and ``run``: of the recipient it was about, "" and None for none.
         """
         acting = self._counter.heard(
@@ -60,6 +62,7 @@ class Ruling:
             domain=domain,
             code=reply.code,
             text=reply.text,
+            mended=not limiter.limiter.rate_throttle.asks,
         )
         for rule in acting:
             _log.warn(
@@ -80,7 +83,7 @@ class Ruling:
         wall, key = self._clocks.wall(), source.key(limit_key(site.key, site.provider))
         until = now + self._clocks.scaled(action.lasts)
         if action.slower is not None or action.rate is not None:
-            part = limiter.pace * action.slower if action.slower is not None else 1.0
+            part = limiter.rate_throttle.found * action.slower if action.slower is not None else 1.0
             if action.rate is not None:
                 part = limiter.whole.rate.interval / action.rate.interval
             limiter.cap_rate(part, now, until)

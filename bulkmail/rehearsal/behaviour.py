@@ -140,7 +140,7 @@ class Persona:
     messages_reply: bytes = b""  # to the MAIL that is too many; empty: closes without a word after the last one
     rate: float = 0.0  # messages a second
     rate_doubles: float = 0.0  # real seconds after the first message that asks, the rate is twice that; 0: never
-    rate_step: Step = Step.MAIL  # or RCPT: what gets the reply
+    rate_step: Step = Step.MAIL  # or RCPT, DOT: what gets the reply
     rate_reply: bytes = b"450 4.7.1 Rate limit exceeded, you are sending too fast\r\n"
     greylist: float = 0.0  # seconds
     pooled: bool = False  # connections and rate are counted over all hosts of the persona, else per address

@@ -214,6 +214,8 @@ class Transaction:
         elif message is None:
             speaker.refuse(b"552 5.3.4 Message too large\r\n")
             self._end(keep=False)
+        elif self._too_fast(Step.DOT):
+            self._end(keep=False)
         else:
             self._message = message
             self._replies.play(self._at_dot or self._find(Step.DOT), self._accept, self._end)

@@ -4,6 +4,13 @@ A transaction has one result, however many recipients it had: the worst complain
 connections that hear the same complaint within `COMPLAINT_SETTLE` seconds are one complaint. The limiter knows when a
 message was handed over, so for the rate those are one that had left before the last cut (`RateThrottle`).
 
+One complaint changes the pace once. It is one reply, or several about messages that had been handed over when the first
+came: of these only the first is counted, by the throttle and by the rules (`shaping.rules`). A rule that acts on the
+rate does so instead of the throttle, not besides: the words are counted first, and what a rule has reacted to is an
+echo for the throttle. A rule that rests says when, not how fast: the throttle cuts too, so that what was refused is not
+sent again after the rest. Shipped rules about words that a receiver with a rate of its own says too count *in a row*:
+as long as it accepts something between two complaints, slowing down is enough, and the throttle finds its rate.
+
 A refusal because of our address, our domain, our signature or what the letter says would meet every recipient at that
 site. After `MOST_REFUSALS` such transactions in a row, without a message accepted between them, the block is about us:
 the site is suspended, and its other recipients wait instead of being refused one by one. A recipient that does not

@@ -39,7 +39,7 @@ class Limiter:
     ``empty``: taken over from another machine, so nothing of the burst is left. ``factors``: the factors (rate,
     concurrency) that worked before, from 0 to 1. ``part``: the part of the limits that is this machine's, and ``whole``
     what it is a part of; the factors apply to the part, so they mean the same to a machine with another part. ``speed``
-    is a rehearsal's.
+    is a rehearsal's. ``rate_throttle``: to be asked only; it changes by the methods here.
     """
 
     __slots__ = (
@@ -49,13 +49,13 @@ class Limiter:
         "_concurrency_throttle",
         "_connecting",
         "_messages",
-        "_rate_throttle",
         "_rests_until",
         "_speed",
         "connections",
         "limits",
         "open",
         "part",
+        "rate_throttle",
         "voided",
         "whole",
     )
@@ -81,9 +81,9 @@ class Limiter:
         self.voided = 0
         self._rests_until = self._capped_until = float("-inf")
         self._capped = 0
-        self._rate_throttle = RateThrottle(limits.rate.interval, factors[0], speed)
+        self.rate_throttle = RateThrottle(limits.rate.interval, factors[0], speed)
         self._concurrency_throttle = ConnectionThrottle(factors[1], speed)
-        self._messages.scale(self._rate_throttle.pace)
+        self._messages.scale(self.rate_throttle.pace)
         self._apply_concurrency()
 
     def _apply_concurrency(self) -> None:
@@ -98,7 +98,7 @@ class Limiter:
     @property
     def factors(self) -> tuple[float, float]:
         """The factors (rate, concurrency) learnt; 1.0 is the whole limit. A new limiter may start with them."""
-        return self._rate_throttle.learnt, self._concurrency_throttle.factor
+        return self.rate_throttle.learnt, self._concurrency_throttle.factor
 
     @property
     def pace(self) -> float:
@@ -107,7 +107,7 @@ class Limiter:
 
     def reset_factors(self) -> None:
         """Use the whole limit again, as if there had been no complaint."""
-        self._rate_throttle = RateThrottle(self.limits.rate.interval, speed=self._speed)
+        self.rate_throttle = RateThrottle(self.limits.rate.interval, speed=self._speed)
         self._concurrency_throttle = ConnectionThrottle(speed=self._speed)
         self._messages.scale(1.0)
         self._apply_concurrency()
@@ -145,7 +145,7 @@ class Limiter:
             self._booked_until = max(self._booked_until, self._messages.booked_until)
             self.part = part
             self.limits = limits_of(self.whole, part)
-            self._rate_throttle.become(self.limits.rate.interval)
+            self.rate_throttle.become(self.limits.rate.interval)
             self._messages.become(self.limits.rate, now)
             self._connecting.become(self.limits.connection_rate, now)
             self._apply_concurrency()
@@ -162,9 +162,9 @@ class Limiter:
         rate, connections = self.factors
         if limits.rate != before.rate:
             learnt = rate if rate == 1.0 else min(1.0, rate * limits.rate.interval / before.rate.interval)
-            self._rate_throttle = RateThrottle(limits.rate.interval, learnt, self._speed)
+            self.rate_throttle = RateThrottle(limits.rate.interval, learnt, self._speed)
             self._messages = Meter(limits.rate, now, empty=True)
-            self._messages.scale(self._rate_throttle.pace)
+            self._messages.scale(self.rate_throttle.pace)
             if self._rests_until > now:
                 self._messages.restart(self._rests_until)
             self.voided += 1
@@ -185,9 +185,9 @@ class Limiter:
 
         ``sent``: when what it was said about was handed over; None: now. Return whether anything changed.
         """
-        if signal == "rate" and self._rate_throttle.refused(now, now if sent is None else sent):
-            self._messages.scale(self._rate_throttle.pace)
-            rest = max(self._rate_throttle.held_until, now + self._messages.rate.interval / self._messages.factor)
+        if signal == "rate" and self.rate_throttle.refused(now, now if sent is None else sent):
+            self._messages.scale(self.rate_throttle.pace)
+            rest = max(self.rate_throttle.held_until, now + self._messages.rate.interval / self._messages.factor)
             self._messages.restart(max(rest, self._rests_until))
             self.voided += 1
             return True
@@ -211,12 +211,12 @@ class Limiter:
     @property
     def capped(self) -> bool:
         """Whether a rule has made the rate or the connections fewer, as far as it is known that this holds still."""
-        return self._rate_throttle.capped or bool(self._capped)
+        return self.rate_throttle.capped or bool(self._capped)
 
     def lift_caps(self) -> None:
         """Forget the caps of the rate and of the connections that rules have asked for."""
-        self._rate_throttle.uncap()
-        self._messages.scale(self._rate_throttle.pace)
+        self.rate_throttle.uncap()
+        self._messages.scale(self.rate_throttle.pace)
         self._capped = 0
         self._apply_concurrency()
         self.voided += 1
@@ -225,13 +225,14 @@ class Limiter:
         """End a rest that lasts longer than ``now``; one that a complaint has brought goes on."""
         if now < self._rests_until:
             self._rests_until = now
-            self._messages.restart(max(now, self._rate_throttle.held_until))
+            self._messages.restart(max(now, self.rate_throttle.held_until))
             self.voided += 1
 
     def cap_rate(self, factor: float, now: float, until: float) -> None:
-        """Use this factor of the rate at most until then."""
-        self._rate_throttle.cap(factor, until)
-        self._messages.scale(self._rate_throttle.pace)
+        """Use this factor of the rate at most until then; that is the reaction to the complaint that has just come."""
+        self.rate_throttle.cap(factor, until)
+        self.rate_throttle.reacted(now)
+        self._messages.scale(self.rate_throttle.pace)
         self._messages.restart(max(self._rests_until, now + self._messages.rate.interval / self._messages.factor))
         self.voided += 1
 
@@ -252,9 +253,9 @@ class Limiter:
 
         Return whether anything changed.
         """
-        changed = self._rate_throttle.accepted(now, now if sent is None else sent, count)
+        changed = self.rate_throttle.accepted(now, now if sent is None else sent, count)
         if changed:
-            self._messages.scale(self._rate_throttle.pace)
+            self._messages.scale(self.rate_throttle.pace)
         if self.open >= self.connections and self._concurrency_throttle.worked(now, self.limits.connections):
             self._apply_concurrency()
             changed = True

@@ -5,6 +5,9 @@ period; when the words were heard that often from what one limit counts, its act
 that match a reply only the first counts it, together with those behind it that have the same scope and pattern and want
 it more often: so a first word slows down and the tenth stops. The operator's rules come before the shipped ones.
 
+A rule about the rate may count *in a row*: when the receiver has accepted something since it was slowed down for,
+slowing down mends it, and what was counted before counts no more.
+
 An action that is in force is not taken again, and what was counted for it counts no more. Replies of our own making
 (a suspension, a deadline) are no replies and never counted.
 """
@@ -72,7 +75,7 @@ def _divided(part: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. ``name``: where it stands. ``within``: seconds."""
+    """One rule. ``name``: where it stands. ``within``: seconds. ``in_a_row``: only what slowing down does not mend."""
 
     name: str
     scope: Scope
@@ -80,6 +83,7 @@ class Rule:
     action: RuleAction
     times: int = 1
     within: float = 3600.0
+    in_a_row: bool = False
 
     def same_words(self, other: Rule) -> bool:
         """Return whether both are rungs of one ladder."""
@@ -147,8 +151,22 @@ class RuleCounter:
         self.book = book
         self._heard: OrderedDict[tuple[str, int], _Heard] = OrderedDict()
 
-    def heard(self, key: str, now: float, *, provider: str, host: str, domain: str, code: int, text: str) -> list[Rule]:
-        """Count a refusal; return the rules that act because of it. ``key``: the limit key it concerns."""
+    def heard(
+        self,
+        key: str,
+        now: float,
+        *,
+        provider: str,
+        host: str,
+        domain: str,
+        code: int,
+        text: str,
+        mended: bool = False,
+    ) -> list[Rule]:
+        """Count a refusal; return the rules that act because of it. ``key``: the limit key it concerns.
+
+        ``mended``: something was accepted since the receiver was last slowed down for.
+        """
         acting = []
         for number in self.book.matching(provider, host, domain, code, text):
             rule = self.book.rules[number]
@@ -158,6 +176,8 @@ class RuleCounter:
                 self._heard.popitem(last=False)
             if now < heard.in_force_until:
                 continue
+            if mended and rule.in_a_row:
+                heard.times.clear()
             heard.times.append(now)
             while heard.times[0] <= now - rule.within:
                 heard.times.popleft()

@@ -31,11 +31,22 @@ def _rest(seconds: float) -> RuleAction:
 _CRAWL = RuleAction(lasts=90 * _M, rate=_A_MINUTE, connections=1)
 _MICROSOFT = "outlook office365"
 
+# words about the rate that a receiver which takes a part of our rate says too: their rules act only where nothing was
+# accepted between them (`Rule.in_a_row`), for then slowing down does not help
+_IN_A_ROW = frozenset(
+    {
+        "our system has detected an unusual rate",
+        r"/\[(?:ts|tss|ipts)04\]/",
+        "has been temporarily rate limited",
+        "server busy. please try again later",
+        "/RL0000[0-9]{2}/",
+    }
+)
+
 # providers, the words, how often within an hour, what is done
 _SHIPPED: tuple[tuple[str, str, int, RuleAction], ...] = (
     ("google", "our system has detected an unusual rate", 5, _rest(1 * _H)),
     ("google", "our system has detected that this message", 5, _rest(1 * _H)),
-    ("yahoo yahoo-jp", r"/\[(?:ts|tss|ipts)04\]/", 2, RuleAction(lasts=1 * _H, slower=0.25)),
     ("yahoo yahoo-jp", r"/\[(?:ts|tss|ipts)04\]/", 10, _rest(2 * _H)),
     ("yahoo yahoo-jp", r"/\[(?:ts|tss|ipts)05\]/", 2, _rest(4 * _H)),
     ("yahoo", "[TS02]", 3, RuleAction(lasts=30 * _M, rate=_A_MINUTE)),
@@ -83,6 +94,7 @@ SHIPPED_RULES = tuple(
         parse_pattern(words),
         action,
         times,
+        in_a_row=words in _IN_A_ROW,
     )
     for number, (providers, words, times, action) in enumerate(_SHIPPED, 1)
 )

@@ -102,6 +102,24 @@ class RateThrottle:
         pace = max(_FLOOR, self.factor / 4 ** (self._refusals - 1)) if self._refusals > 1 else self.factor
         return min(pace, self._cap)
 
+    @property
+    def found(self) -> float:
+        """The factor that the receiver lets us use, as far as it is known: `pace` but for messages that only ask."""
+        return min(self.factor, self._cap)
+
+    @property
+    def asks(self) -> bool:
+        """Whether nothing that was handed over after the last complaint has been accepted yet."""
+        return self._refusals > 0
+
+    def echoes(self, sent: float) -> bool:
+        """Return whether a complaint about a message handed over at ``sent`` says nothing new."""
+        return sent <= self._cut_at
+
+    def reacted(self, now: float) -> None:
+        """Note that something else has been done about the complaint that has just come: it cuts nothing here."""
+        self._cut_at = max(self._cut_at, now)
+
     def cap(self, factor: float, until: float) -> None:
         """Use no more than this factor until then."""
         self._cap, self._cap_until = max(_FLOOR / 1000, min(self._cap, factor)), max(self._cap_until, until)
@@ -124,7 +142,7 @@ class RateThrottle:
 
     def refused(self, now: float, sent: float) -> bool:
         """Slow down after a complaint about a message handed over at ``sent``. Return whether it was news."""
-        if sent <= self._cut_at:
+        if self.echoes(sent):
             return False
         if self._borne(now):
             return False

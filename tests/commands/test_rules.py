@@ -8,7 +8,7 @@ from bulkmail import cli
 from bulkmail.shaping import SHIPPED_RULES
 
 HEADER = "at,row,email,attempt,result,category,smtp_code,enhanced_code,reply,stage,mx_host,mx_ip\n"
-DEFERRED = "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred"
+DEFERRED = "4.7.0 [TSS05] Messages from 192.0.2.1 temporarily deferred"
 
 
 @pytest.fixture
@@ -31,13 +31,28 @@ def report(tmp_path, monkeypatch):
 def test_what_would_have_acted_and_when(report, capsys):
     assert cli.main(["rules", "try", "attempts.csv"]) == 0
     out = capsys.readouterr().out
-    assert "2026-12-01T10:02:00Z  yahoo: rate /4, for 1h" in out
-    assert "line 4: 421 4.7.0 [TSS04]" in out
-    assert out.endswith("4 refusals; 4 matched a rule, which acted 1 time\n")
+    assert "2026-12-01T10:02:00Z  yahoo: rest 4h" in out
+    assert "line 4: 421 4.7.0 [TSS05]" in out
+    assert out.endswith("4 refusals; 2 matched a rule, which acted 1 time\n")
+
+
+@pytest.mark.parametrize(("between", "acts"), [("deferred", 1), ("delivered", 0)])
+def test_what_counts_in_a_row_begins_anew_behind_what_was_delivered(tmp_path, monkeypatch, capsys, between, acts):
+    monkeypatch.chdir(tmp_path)
+    said = "421,,4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred"
+    results = ["deferred"] * 5 + [between] + ["deferred"] * 5
+    lines = [
+        f"2026-12-01T10:{n:02}:00.000Z,{n},p@yahoo.com,1,{result},x,"
+        f"{said if result == 'deferred' else '250,,ok'},mail,mta5.am0.yahoodns.net,192.0.2.1"
+        for n, result in enumerate(results)
+    ]
+    (tmp_path / "attempts.csv").write_text(HEADER + "\n".join(lines) + "\n")
+    assert cli.main(["rules", "try", "attempts.csv", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["acted"]) == acts
 
 
 def test_rules_of_the_settings_come_first(report, capsys):
-    rules = "[{provider: yahoo, match: TSS04, do: {stop: campaign}}, {mx: own.example, match: again, do: {rest: 1h}}]"
+    rules = "[{provider: yahoo, match: TSS05, do: {stop: campaign}}, {mx: own.example, match: again, do: {rest: 1h}}]"
     (report / "bulkmail.yaml").write_text(f"shaping: {{rules: {rules}}}\n")
     (report / "bulkmail.yaml").chmod(0o600)
     assert cli.main(["rules", "try", "attempts.csv", "--json"]) == 0
@@ -58,6 +73,7 @@ def test_they_are_listed_in_words(tmp_path, monkeypatch, capsys):
     assert cli.main(["rules", "list"]) == 0
     out = capsys.readouterr().out
     assert "yahoo: [TS02] 3 times in 1h: rate 1/m,burst=1, for 30m" in out
+    assert "google: our system has detected an unusual rate 5 times in a row in 1h: rest 1h" in out
     assert "everybody: temporarily rate limited due to ip reputation: " in out
 
 

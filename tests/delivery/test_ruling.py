@@ -271,3 +271,48 @@ def test_other_rules_are_used_from_then_on(world, odd):
     refuse_first(one, 1, Reply(550, odd.lines))
     one.until(lambda: one.statuses(first).get("blocked"), 3000)
     assert limiter_of(one).peek(one.clock.seconds()) > one.clock.seconds() + 3000
+
+
+SLOW_DOWN = (421, "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred")
+
+
+def complain_at_once(one, kit, count):
+    """The first ``count`` messages that are under way together are refused in one moment, each on its connection."""
+    waiting, reply = [], kit.reply(*SLOW_DOWN)
+
+    def refuse(connection):
+        connection.settle(Fate.REFUSED, Stage.RCPT, reply)
+        connection.again()
+
+    def answer(connection):
+        if len(waiting) == count:
+            one.clock.callLater(one.farm.rtt, connection.answer, 250)
+            return
+        waiting.append(connection)
+        if len(waiting) == count:
+            for late in waiting:
+                one.clock.callLater(one.farm.rtt, refuse, late)
+
+    one.farm.answers = answer
+    return waiting
+
+
+def test_connections_that_complain_in_one_moment_are_one_complaint(world, kit):
+    one = with_rules(world, {"match": "TSS04", "times": 3, "do": {"rest": "1h"}})
+    one.campaign({"a.example": 300})
+    waiting = complain_at_once(one, kit, 4)
+    one.start()
+    one.until(lambda: len(waiting) == 4, 60)
+    one.run(1.0)
+    assert len(one.attempts()) >= 4
+    assert limiter_of(one).may_open(one.clock.seconds()) < one.clock.seconds() + 60, "one word, so nothing rests"
+
+
+def test_a_rule_that_acts_on_the_rate_does_so_instead_of_the_throttle(world, kit):
+    one = with_rules(world, {"match": "TSS04", "do": {"rate": "/4"}, "for": "10m"})
+    one.campaign({"a.example": 300})
+    refuse_first(one, 1, kit.reply(*SLOW_DOWN))
+    one.start()
+    one.until(one.attempts, 60)
+    assert limiter_of(one).pace == 0.25
+    assert limiter_of(one).factors[0] == 1.0, "one complaint, one change"

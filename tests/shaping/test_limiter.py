@@ -236,3 +236,25 @@ def test_the_rest_behind_a_complaint_is_not_ended_with_the_one_of_a_rule():
     limiter.end_rest(5.0)
     assert complained > 5.0
     assert limiter.peek(5.0) == complained
+
+
+@given(st.floats(0.0, 1.0), st.lists(st.floats(0.0, 10.0), max_size=20), st.booleans())
+def test_what_was_on_its_way_at_a_complaint_changes_nothing_more(capped, echoes, ruled):
+    limiter = Limiter(LIMITS, 0.0)
+    if ruled:
+        limiter.cap_rate(capped, 10.0, 700.0)
+    assert limiter.slow_down(10.0, "rate", sent=10.0) is not ruled, "a rule acts instead of the throttle"
+    after = limiter.pace, limiter.factors, limiter.peek(10.0)
+    for sent in echoes:
+        assert limiter.rate_throttle.echoes(sent)
+        assert not limiter.slow_down(10.0 + sent, "rate", sent=sent)
+    assert (limiter.pace, limiter.factors, limiter.peek(10.0)) == after
+    assert not limiter.rate_throttle.echoes(10.1)
+
+
+def test_slower_is_counted_from_the_rate_that_was_found_not_from_that_of_single_messages():
+    limiter = Limiter(LIMITS, 0.0)
+    for now in (10.0, 20.0, 30.0):
+        assert limiter.rate_throttle.asks is not (now == 10.0)
+        limiter.slow_down(now, "rate")
+    assert (limiter.pace, limiter.rate_throttle.found) == (0.5 / 16, 0.5)

@@ -21,8 +21,15 @@ def yahoo(match, times=1, **more):
     return rule(match, times, providers=frozenset({"yahoo"}), **more)
 
 
-def hear(counter, now, text="[TSS04] later", *, key="provider yahoo", provider="yahoo", code=421):
-    about = {"provider": provider, "host": "mx.example", "domain": "a.example", "code": code, "text": text}
+def hear(counter, now, text="[TSS04] later", *, key="provider yahoo", provider="yahoo", code=421, mended=False):
+    about = {
+        "mended": mended,
+        "provider": provider,
+        "host": "mx.example",
+        "domain": "a.example",
+        "code": code,
+        "text": text,
+    }
     return [one.name for one in counter.heard(key, now, **about)]
 
 
@@ -125,3 +132,15 @@ def test_it_never_acts_on_fewer_words_nor_twice_in_its_time(waits, times, within
             assert sum(now - within < at <= now for at in heard) >= times
             assert not acted or now - acted[-1] >= 300.0
             acted.append(now)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.booleans(), max_size=40), st.integers(1, 5))
+def test_what_is_counted_in_a_row_acts_only_where_nothing_was_accepted_between(mended, times):
+    words = Rule("in a row", Scope(), parse_pattern("busy"), RuleAction(lasts=0.5), times, 3600.0, in_a_row=True)
+    counter, run = RuleCounter(RuleBook([words])), 0
+    for now, accepted in enumerate(mended):
+        run = 1 if accepted else run + 1
+        acts = bool(hear(counter, float(now), "busy", mended=accepted))
+        assert acts == (run >= times)
+        run = 0 if acts else run

@@ -129,7 +129,7 @@ class LaneListener:
         if verdict.signal:
             shipment.complaint = outcome.reply
         if self._is_new(conn, shipment, outcome.reply):
-            self._count_words(outcome, peer.host, message)
+            self._count_words(outcome, peer.host, shipment.sent, verdict.signal, message)
         if shipment.result is None:
             shipment.result = TransactionResult()
         shipment.result.note(outcome, verdict)
@@ -181,20 +181,23 @@ class LaneListener:
         signal = self._quirks.closed(conn, closed, peer)
         code = closed.reply.code if closed.reply else 0
         said = self._said.pop(conn, None)
+        sent = now - _ON_ITS_WAY
         if said is None or said[1] != closed.reply:
-            self._count_words(closed.outcome(peer), peer.host)
+            outcome = closed.outcome(peer)
+            self._count_words(outcome, peer.host, sent, classify(outcome).signal)
         if code == 421 and not signal:
             # said to nothing, or to MAIL, it is no attempt and tells of the pace all the same
             signal = classify(closed.outcome(peer)).signal
-        self._apply(self._feedback.connection_closed(code, signal, now), now, now - _ON_ITS_WAY, closed.reply)
+        self._apply(self._feedback.connection_closed(code, signal, now), now, sent, closed.reply)
         self.spent.discard(conn)
         self._owner.session_closed(conn, chunking_failed=closed.chunking_failed)
 
     def attempt_refused(self, outcome: Outcome) -> None:
         """Count the words of a server that has refused the connection."""
-        if classify(outcome).signal:
+        signal = classify(outcome).signal
+        if signal:
             self._complained(outcome.reply)
-        self._count_words(outcome, outcome.peer.host)
+        self._count_words(outcome, outcome.peer.host, self._clocks.now(), signal)
 
     def _is_new(self, conn: LiveConnection, shipment: Shipment, reply: Reply | None) -> bool:
         """Return whether the server has said this anew: not to a recipient of the same message before.
@@ -208,10 +211,12 @@ class LaneListener:
         self._said[conn] = shipment, reply
         return known is None or known[1] != reply or (known[0] is not shipment and reply.code != 421)
 
-    def _count_words(self, outcome: Outcome, host: str, message: Message | None = None) -> None:
-        """Have the rules count a refusal."""
+    def _count_words(
+        self, outcome: Outcome, host: str, sent: float, signal: str, message: Message | None = None
+    ) -> None:
+        """Have the rules count a refusal of what was handed over at ``sent``; one complaint about the rate once."""
         reply = outcome.reply
-        if reply is None or reply.code < 400:
+        if reply is None or reply.code < 400 or (signal == "rate" and self._limiter.limiter.rate_throttle.echoes(sent)):
             return
         domain, run = (message.domain, message.run) if message is not None else ("", None)
         if self._ruling.heard(self._site, self._source, self._limiter, reply, host, domain, run):
