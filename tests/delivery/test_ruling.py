@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.delivery.lifecycle.site_steering import SiteSteering
-from bulkmail.mail import Fate, Reply, Stage
+from bulkmail.mail import Fate, Outcome, Peer, Reply, Stage
 from bulkmail.settings import Settings
 from bulkmail.shaping import FactKind
 
@@ -316,3 +316,18 @@ def test_a_rule_that_acts_on_the_rate_does_so_instead_of_the_throttle(world, kit
     one.until(one.attempts, 60)
     assert limiter_of(one).pace == 0.25
     assert limiter_of(one).factors[0] == 1.0, "one complaint, one change"
+
+
+def test_greetings_that_complain_in_one_moment_are_one_complaint(world, kit):
+    one = with_rules(world, {"match": "TSS04", "times": 3, "do": {"rest": "1h"}})
+    one.campaign({"a.example": 20})
+    one.start()
+    one.until(one.attempts, 60)
+    (lane,) = one.feeder.lanes.values()
+    outcome = Outcome(Fate.LOST, Stage.GREETING, kit.reply(*SLOW_DOWN), Peer("mx.example", "192.0.2.1"))
+    now = one.clock.seconds()
+    for _ in range(5):
+        lane._listener.attempt_refused(outcome)
+        lane._slots.refused(now, "rate")
+    assert limiter_of(one).pace == 0.5
+    assert limiter_of(one).may_open(now) < now + 60, "one word, so nothing rests"

@@ -18,7 +18,7 @@ from bulkmail.delivery.lane.in_flight import Shipment
 from bulkmail.delivery.lane.quirks import ServerQuirks
 from bulkmail.delivery.lane.send_window import SendWindow
 from bulkmail.delivery.ledger import Ledger
-from bulkmail.delivery.limits import ConnectionSlots
+from bulkmail.delivery.limits import ON_ITS_WAY, ConnectionSlots
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.relay import Destination
@@ -30,7 +30,6 @@ from bulkmail.smtp import Closed, Settled, Transaction
 
 _log = Logger("bulkmail")
 
-_ON_ITS_WAY = 1.0  # seconds: what a close says may be about what was handed over so long ago
 _WORDS_KEPT = 200  # characters of a reply
 
 
@@ -181,7 +180,7 @@ class LaneListener:
         signal = self._quirks.closed(conn, closed, peer)
         code = closed.reply.code if closed.reply else 0
         said = self._said.pop(conn, None)
-        sent = now - _ON_ITS_WAY
+        sent = now - ON_ITS_WAY
         if said is None or said[1] != closed.reply:
             outcome = closed.outcome(peer)
             self._count_words(outcome, peer.host, sent, classify(outcome).signal)
@@ -197,7 +196,7 @@ class LaneListener:
         signal = classify(outcome).signal
         if signal:
             self._complained(outcome.reply)
-        self._count_words(outcome, outcome.peer.host, self._clocks.now(), signal)
+        self._count_words(outcome, outcome.peer.host, self._clocks.now() - ON_ITS_WAY, signal)
 
     def _is_new(self, conn: LiveConnection, shipment: Shipment, reply: Reply | None) -> bool:
         """Return whether the server has said this anew: not to a recipient of the same message before.

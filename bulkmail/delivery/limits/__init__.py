@@ -17,9 +17,10 @@ from bulkmail.delivery.limits.limiters import (
     address_key,
     limit_key,
 )
-from bulkmail.delivery.limits.slots import SOON, ConnectionSlots
+from bulkmail.delivery.limits.slots import ON_ITS_WAY, SOON, ConnectionSlots
 
 __all__ = [
+    "ON_ITS_WAY",
     "SOON",
     "BoundedPool",
     "ConnectionSlots",

@@ -7,6 +7,7 @@ from bulkmail.net import LiveConnection
 from bulkmail.shaping import ANY_SOURCE, Source
 
 SOON = 0.0005  # seconds: what is permitted this soon is done now, since a timer would cost more
+ON_ITS_WAY = 1.0  # seconds: what a close or a greeting says may be about what was handed over so long ago
 
 
 class ConnectionSlots:
@@ -119,7 +120,7 @@ class ConnectionSlots:
         if signal == "connections":
             limiter.refuse_connection(now, limiter.open)
         else:
-            limiter.slow_down(now, signal)
+            limiter.slow_down(now, signal, now - ON_ITS_WAY)
 
     def prove(self, proven: bool) -> None:
         """Count the site's connections as proven, or not: a message was answered, or it was not."""
