@@ -7,7 +7,7 @@ Where a preflight has done that, the plan is made of what it has found.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from bulkmail.campaign import LEFT_OUT, Campaign, canary_rules, schedule_from
@@ -276,7 +276,18 @@ def demands(
         others[1] += 1
     for senders, (rows, n) in rest.items():
         found.append(demand(count_of(max(1, n), "other site"), rows, senders, OTHER, n=max(1, n)))
-    return found, unroutable
+    return _sharing_budgets(found), unroutable
+
+
+def _sharing_budgets(found: list[Demand]) -> list[Demand]:
+    """Give the destinations at one provider whose pools have a source in common one budget: each source counts once."""
+    joined: dict[tuple[str, str], Budget] = {}  # by provider and source
+    for budget in dict.fromkeys(demand.budget for demand in found if demand.budget):
+        provider, *sources = budget
+        known = [name for one in sources for name in joined.get((provider, one), ())[1:]]
+        whole = (provider, *dict.fromkeys([*known, *sources]))
+        joined |= {(provider, one): whole for one in whole[1:]}
+    return [replace(one, budget=joined[one.budget[0], one.budget[1]]) if one.budget else one for one in found]
 
 
 def daily_budgets(found: Iterable[Demand], settings: Settings, warm: Warm, now: float) -> dict[Budget, list[int]]:

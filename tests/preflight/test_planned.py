@@ -104,6 +104,20 @@ def test_a_route_with_sources_of_its_own_is_planned_with_these(plan, server):
     assert legs["mx.c.example from fresh"].ends == pytest.approx((NOW // 86400 + 2) * 86400, abs=5)
 
 
+def test_the_days_of_a_source_in_two_pools_are_counted_once(plan, server):
+    """Two new sources for one domain, and one of them alone for another: 4 messages today and 6 tomorrow, in all."""
+    server.zone = {f"{name}.example": {"MX": [f"10 mx.{name}.example."]} for name in "ac"}
+    server.zone |= {f"mx.{name}.example": {"A": [f"127.0.0.{n}"]} for n, name in enumerate("ac", 5)}
+    warmup = "warmup: {start: 2025-12-01, plan: [2, 3]}"
+    names = [f"{{name: n{n}, address: 192.0.2.{n}, {warmup}}}" for n in (1, 2)]
+    more = (
+        f"  routes: [{{domains: [c.example], sources: fresh}}]\nsources: [{', '.join(names)}]\npools: {{fresh: [n1]}}\n"
+    )
+    made = plan(rows(*["a.example"] * 10, *["c.example"] * 5), more=more)
+    assert len({leg.demand.budget for leg in made.flow.legs}) == 1
+    assert max(leg.ends for leg in made.flow.legs) >= (NOW // 86400 + 2) * 86400, "15 are more than 4 and 6"
+
+
 def test_the_relay_of_a_route_is_sent_to_as_without_sources(plan, server):
     server.zone = {"a.example": {"MX": ["10 mx.a.example."]}, "mx.a.example": {"A": ["127.0.0.5"]}}
     more = (
