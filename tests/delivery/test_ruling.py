@@ -81,10 +81,24 @@ def test_a_rest_that_is_forgotten_is_over(world, odd, sources, of):
     steering = SiteSteering(one.feeder, one.limiters, one.facts, one.clocks)
     assert steering.forget(of if provider else named, ("big",)) >= max(1, len(sources))
     one.run(30.0)
-    put_off = 20 if len(sources) > 1 else 0  # what no other source could take waits in the spool for the rest's end
-    assert len(one.attempts()) >= 200 - put_off, "at once"
+    assert len(one.attempts()) >= 200, "at once"
     one.until(lambda: run.complete, 4000)
     assert one.statuses(run) == {"delivered": 200}
+
+
+def test_where_all_sources_rest_all_is_sent_when_their_rests_end(world, odd):
+    given = [{"name": f"s{n}", "address": f"192.0.2.{n}"} for n in (10, 11)]
+    one = with_rules(world, {"match": "moon", "do": {"rest": "20m"}}, sources=given)
+    run = one.campaign({"a.example": 200})
+    refuse_first(one, 10, odd)
+    one.start()
+    one.run(60.0)
+    tried = len(one.attempts())
+    one.run(1100.0)
+    assert len(one.attempts()) == tried < 200, "both rest"
+    one.run(120.0)
+    assert len(one.attempts()) >= 200, "at once"
+    one.until(lambda: run.complete, 4000)
 
 
 def test_to_forget_a_site_leaves_the_rest_of_its_provider(world, odd):

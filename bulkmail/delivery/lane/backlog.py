@@ -163,7 +163,7 @@ class Backlog:
             self._give_back([message], 0.0)
         elif self.suspension.suspended or self.closed:
             elsewhere = not self.closed and self.supplier.elsewhere(message.run)
-            self._give_back([message], 0.0 if elsewhere else self.suspension.until)
+            self._give_back([message], 0.0 if elsewhere else self.suspension.due_at)
         else:
             self.ready.appendleft(message)
             self._wakeup.now()
@@ -216,7 +216,7 @@ class Backlog:
     def _put_off(self, messages: list[Message]) -> None:
         """Give messages back until the suspension ends; those that may not wait that long expire.
 
-        Those that can be sent from another source are due at once.
+        Those that can be sent from another source are due at once, and those that wait for a rule's rest to end.
         """
         kept = messages
         if not self.closed:
@@ -230,7 +230,7 @@ class Backlog:
                 else:
                     kept.append(message)
             self._give_back(others, 0.0)
-        self._give_back(kept, self.suspension.until)
+        self._give_back(kept, self.suspension.due_at)
 
     def _give_back(self, messages: list[Message], due_at: float) -> None:
         """Return messages to the spool, due again at ``due_at`` on the reactor's clock."""

@@ -206,9 +206,19 @@ class Suspension:
             self._failure, self._found_at = Outcome(Fate.LOST, Stage.CONNECT, note=why), self._clocks.wall()
             self.charging, self.until, self._rests_until = False, until, until
 
+    @property
+    def due_at(self) -> float:
+        """When messages that are given back are due again; 0.0 in a rule's rest: when it is over, maybe early."""
+        return 0.0 if self._rests_by_rule else self.until
+
+    @property
+    def _rests_by_rule(self) -> bool:
+        """Whether a rule has asked for the rest, and no outage keeps it longer."""
+        return self._ruled and self.until == self._rests_until
+
     def end_rest(self) -> None:
         """Send again at once where a rule has asked for the rest, and no outage keeps it longer."""
-        if self._ruled and self.until == self._rests_until:
+        if self._rests_by_rule:
             self.until = self._rests_until = 0.0
 
     def probe(self) -> None:
