@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import re
+from importlib.metadata import distributions, requires
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_all_that_is_asked_for_is_locked_with_a_hash(name):
         version, _ = known[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), f"{name} has {version} for {requirement}; run scripts/lock"
     assert all(hashes for _, hashes in known.values())
+
+
+def test_extras_that_packages_ask_for_are_locked():
+    """With hashes, pip takes ``coverage[toml]>=7.10`` from the index where the lock has ``coverage`` without it."""
+    text = (ROOT / "requirements-dev.lock").read_text("utf-8")
+    lines = re.findall(r"^\w.*", text, re.MULTILINE)
+    pins = [Requirement(line.partition("\\")[0].partition(";")[0].strip()) for line in lines]
+    extras = {canonicalize_name(pin.name): pin.extras for pin in pins}
+    for name in extras.keys() & {canonicalize_name(one.name) for one in distributions()}:
+        for requirement in map(Requirement, requires(name) or ()):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                missing = requirement.extras - extras[canonicalize_name(requirement.name)]
+                assert not missing, f"{name} asks for {requirement}; run scripts/lock"
 
 
 def test_both_have_the_same_versions():
