@@ -16,19 +16,22 @@ ROOT = Path(__file__).parent.parent
 EXTRAS = {"requirements.lock": ("postgres", "avx512"), "requirements-dev.lock": ("dev",)}
 
 
-def locked(name):
+def pins(name):
     """Each requirement of a lock file, with the number of its hashes."""
     blocks = re.split(r"^(?=\w)", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE)
-    blocks = [block for block in blocks if not block.startswith("#")]
-    found = {}
     for block in blocks:
-        requirement = Requirement(block.partition("\\")[0].strip())
+        if not block.startswith("#"):
+            hashes = len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block))
+            yield Requirement(block.partition("\\")[0].strip()), hashes
+
+
+def locked(name):
+    """The version of each package in a lock file, with the number of its hashes."""
+    found = {}
+    for requirement, hashes in pins(name):
         (pin,) = requirement.specifier
         assert pin.operator == "=="
-        found[canonicalize_name(requirement.name)] = (
-            pin.version,
-            len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", block)),
-        )
+        found[canonicalize_name(requirement.name)] = pin.version, hashes
     return found
 
 
@@ -46,10 +49,7 @@ def test_all_that_is_asked_for_is_locked_with_a_hash(name):
 
 def test_extras_that_packages_ask_for_are_locked():
     """With hashes, pip takes ``coverage[toml]>=7.10`` from the index where the lock has ``coverage`` without it."""
-    text = (ROOT / "requirements-dev.lock").read_text("utf-8")
-    lines = re.findall(r"^\w.*", text, re.MULTILINE)
-    pins = [Requirement(line.partition("\\")[0].partition(";")[0].strip()) for line in lines]
-    extras = {canonicalize_name(pin.name): pin.extras for pin in pins}
+    extras = {canonicalize_name(pin.name): pin.extras for pin, _ in pins("requirements-dev.lock")}
     for name in extras.keys() & {canonicalize_name(one.name) for one in distributions()}:
         for requirement in map(Requirement, requires(name) or ()):
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):

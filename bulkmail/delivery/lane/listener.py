@@ -179,14 +179,13 @@ class LaneListener:
         now = self._clocks.now()
         signal = self._quirks.closed(conn, closed, peer)
         code = closed.reply.code if closed.reply else 0
-        said = self._said.pop(conn, None)
-        sent = now - ON_ITS_WAY
+        said, sent, outcome = self._said.pop(conn, None), now - ON_ITS_WAY, closed.outcome(peer)
+        complaint = classify(outcome).signal if code >= 400 else ""
         if said is None or said[1] != closed.reply:
-            outcome = closed.outcome(peer)
-            self._count_words(outcome, peer.host, sent, classify(outcome).signal)
+            self._count_words(outcome, peer.host, sent, complaint)
         if code == 421 and not signal:
             # said to nothing, or to MAIL, it is no attempt and tells of the pace all the same
-            signal = classify(closed.outcome(peer)).signal
+            signal = complaint
         self._apply(self._feedback.connection_closed(code, signal, now), now, sent, closed.reply)
         self.spent.discard(conn)
         self._owner.session_closed(conn, chunking_failed=closed.chunking_failed)
